@@ -1,0 +1,49 @@
+# What every target is compiled with: the language, the warnings, the sanitizers, the libraries.
+
+option(DORMOUSE_FUZZ "Build the libFuzzer targets (clang) instead of the tests" OFF)
+option(DORMOUSE_BENCH "Build the benchmark programs" OFF)
+set(DORMOUSE_SANITIZER "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+set(DORMOUSE_TEST_LABEL "release" CACHE STRING "The label, and the name's prefix, of this build's tests")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_compile_options(
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wformat=2 -Wnull-dereference -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wduplicated-cond -Wlogical-op)
+  # GCC 12 sees null dereferences in its own library once sanitizers have instrumented it.
+  if(DORMOUSE_SANITIZER)
+    add_compile_options(-Wno-null-dereference -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  endif()
+endif()
+add_compile_options(-fstack-protector-strong)
+
+if(DORMOUSE_SANITIZER)
+  add_compile_options(-fsanitize=${DORMOUSE_SANITIZER} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${DORMOUSE_SANITIZER})
+else()
+  add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Net NetSSL Crypto JSON Util)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+find_package(prometheus-cpp REQUIRED CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
+pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)

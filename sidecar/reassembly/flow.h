@@ -1,0 +1,44 @@
+// The names of a flow: its key in the table, and what a listener sees of it.
+#pragma once
+
+#include <cstdint>
+
+#include "capture/packet.h"
+#include "common/ip.h"
+
+namespace dormouse::reassembly {
+
+/// The number of a mirror within the table, below kMaxMirrors.
+using MirrorSlot = std::uint8_t;
+inline constexpr MirrorSlot kMaxMirrors = 64;
+
+/// A flow's full identity. Never a bare hash: two connections whose hashes collide stay two.
+struct FlowKey {
+  Endpoint client;
+  Endpoint server;
+  std::uint32_t interface = 0;
+  capture::Transport transport = capture::Transport::kTcp;
+  MirrorSlot mirror = 0;
+
+  bool operator==(const FlowKey&) const = default;
+};
+
+/// Names a flow for as long as it is in the table, and never another one after it.
+struct FlowId {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+
+  bool operator==(const FlowId&) const = default;
+};
+
+/// What a listener sees of a flow. Valid during the callback.
+struct FlowView {
+  FlowId id;
+  const FlowKey& key;
+  WallTime timestamp;         // Of the packet that caused this event.
+  std::uint32_t packets = 0;  // Packets that share this flow's fate, the present one included.
+  std::uint64_t bytes = 0;    // Payload delivered in order before this event.
+  bool fromStart = true;      // False if the flow was joined in its middle.
+};
+
+}  // namespace dormouse::reassembly

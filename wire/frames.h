@@ -1,0 +1,95 @@
+// The binary stream format `frames`: length-prefixed records. docs/stream-format.md is its
+// specification, with worked bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/reason.h"
+#include "wire/mirror_spec.h"
+
+namespace dormouse::wire {
+
+/// The stream begins with kFramesMagic (which holds the version); records follow.
+inline constexpr std::string_view kFramesMagic = "DMS1";
+
+enum class FrameType : std::uint8_t {
+  kOpen = 1,       // A mirrored connection begins: its endpoints.
+  kData = 2,       // Bytes of one connection, in order; or one UDP datagram.
+  kRequest = 3,    // Reserved: HTTP request metadata.
+  kClose = 4,      // The connection's end and why. Nothing of it follows.
+  kLedger = 5,     // JSON: the mirror as GET /v1/mirrors/{id} shows it. The last record.
+  kHeartbeat = 6,  // Nothing happened for a while, the mirror lives.
+};
+
+/// The largest record's length field: type and body. A decoder refuses more.
+inline constexpr std::size_t kMaxFrameBytes = 1 << 20;
+/// Header of a data record: what an encoder adds to each payload.
+inline constexpr std::size_t kDataOverhead = 4 + 1 + 8;
+
+struct OpenFrame {
+  std::uint64_t connection = 0;  // Unique within the stream.
+  Protocol protocol = Protocol::kTcp;
+  bool fromStart = true;  // False: joined in its middle.
+  WallTime timestamp;
+  Endpoint client;
+  Endpoint server;
+};
+
+struct CloseFrame {
+  std::uint64_t connection = 0;
+  Reason reason = Reason::kNone;  // kNone: every byte came.
+  bool reset = false;             // The original ended by RST.
+};
+
+// Encoders append one record to `out`. appendData splits payloads larger than a record may be; a
+// UDP datagram never is.
+void appendMagic(std::vector<std::uint8_t>& out);
+void appendOpen(std::vector<std::uint8_t>& out, const OpenFrame& frame);
+void appendData(std::vector<std::uint8_t>& out, std::uint64_t connection,
+                std::span<const std::uint8_t> bytes);
+void appendClose(std::vector<std::uint8_t>& out, const CloseFrame& frame);
+void appendLedger(std::vector<std::uint8_t>& out, std::string_view json);
+void appendHeartbeat(std::vector<std::uint8_t>& out);
+
+/// Takes decoded records, on the thread that feeds the decoder. Views are valid during the call.
+class FrameHandler {
+ public:
+  virtual ~FrameHandler() = default;
+  virtual void onOpen(const OpenFrame& frame) = 0;
+  virtual void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) = 0;
+  virtual void onClose(const CloseFrame& frame) = 0;
+  virtual void onLedger(std::string_view json) = 0;
+  virtual void onHeartbeat() = 0;
+};
+
+/// The stream is not what the format allows. what() says what and at which byte offset.
+class FrameError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Incremental decoder: any chunking of the stream gives the same events. Records of an unknown
+/// type are skipped (a later version may add some). Holds at most one record.
+class FrameDecoder {
+ public:
+  explicit FrameDecoder(FrameHandler& handler) : handler_(handler) {}
+  /// Throws FrameError; the decoder is useless afterwards.
+  void feed(std::span<const std::uint8_t> bytes);
+  /// True between two records: the stream may end here.
+  bool atBoundary() const;
+
+ private:
+  FrameHandler& handler_;
+  std::vector<std::uint8_t> pending_;
+  std::uint64_t offset_ = 0;
+  bool magicSeen_ = false;
+};
+
+}  // namespace dormouse::wire
