@@ -18,7 +18,9 @@ StreamSocket::StreamSocket(Poco::Net::StreamSocket socket)
 
 StreamSocket::~StreamSocket() = default;
 
-int StreamSocket::fd() const { return socket_.impl()->sockfd(); }
+int StreamSocket::fd() const {
+  return socket_.impl()->sockfd();
+}
 
 StreamSocket::Result StreamSocket::write(std::span<const std::uint8_t> bytes,
                                          std::size_t& written) {

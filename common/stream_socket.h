@@ -21,10 +21,12 @@ class StreamSocket {
   enum class Result : std::uint8_t { kWritten, kWouldBlock, kGone };
 
   int fd() const;
-  /// Writes what it can. kWritten: `written` bytes were taken (> 0, perhaps not all). kWouldBlock: none;
-  /// under TLS the same bytes must come first in the next call. kGone: the peer is not there any more. Never raises SIGPIPE.
+  /// Writes what it can. kWritten: `written` bytes were taken (> 0, perhaps not all). kWouldBlock:
+  /// none; under TLS the same bytes must come first in the next call. kGone: the peer is not there
+  /// any more. Never raises SIGPIPE.
   Result write(std::span<const std::uint8_t> bytes, std::size_t& written);
-  /// True if the peer has closed or reset, as far as is known without writing. What the peer sends is read and thrown away.
+  /// True if the peer has closed or reset, as far as is known without writing. What the peer sends
+  /// is read and thrown away.
   bool peerGone();
   /// Orderly end: TLS close_notify if it fits, FIN.
   void close();

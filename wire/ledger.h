@@ -19,13 +19,16 @@ struct Account {
   std::uint64_t delivered = 0;
   std::array<std::uint64_t, kReasonCount> skipped{};  // By Reason; [kNone] stays 0.
 
-  std::uint64_t skippedFor(Reason reason) const { return skipped[static_cast<std::size_t>(reason)]; }
+  std::uint64_t skippedFor(Reason reason) const {
+    return skipped[static_cast<std::size_t>(reason)];
+  }
   std::uint64_t skippedTotal() const;
   bool balances() const { return seen == delivered + open + skippedTotal(); }
 
   /// `count` things are seen and skipped at once.
   void skip(Reason reason, std::uint64_t count = 1);
-  /// `count` open things got their fate: delivered for kNone, else skipped. REQUIRES: count <= open.
+  /// `count` open things got their fate: delivered for kNone, else skipped. REQUIRES: count <=
+  /// open.
   void settle(Reason fate, std::uint64_t count = 1);
 };
 
@@ -40,7 +43,8 @@ struct Ledger {
   }
 };
 
-/// {"packets":{"seen":…,"open":…,"delivered":…,"skipped":{reason:count of those not 0}},…,"bytes":…}
+/// {"packets":{"seen":…,"open":…,"delivered":…,"skipped":{reason:count of those not
+/// 0}},…,"bytes":…}
 Poco::JSON::Object::Ptr toJson(const Ledger& ledger);
 
 /// The inverse. Throws std::invalid_argument naming the member that is missing or of a wrong type.

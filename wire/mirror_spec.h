@@ -26,11 +26,11 @@ std::string_view formatName(Format format);
 struct MirrorSpec {
   std::vector<std::uint16_t> ports;  // 1 to 65535, at least one, at most 64, sorted, no duplicates.
   Protocol protocol = Protocol::kTcp;
-  std::string to;                         // Push only: HOST:PORT or [V6]:PORT; empty in a stream.
-  Format format = Format::kFrames;        // Stream only.
-  std::chrono::seconds ttl{0};            // 0: the agent's default. The agent checks the maximum.
-  Midstream midstream = Midstream::kHttp; // What becomes of connections open before the wake.
-  std::vector<Network> sources;           // Empty: everybody.
+  std::string to;                          // Push only: HOST:PORT or [V6]:PORT; empty in a stream.
+  Format format = Format::kFrames;         // Stream only.
+  std::chrono::seconds ttl{0};             // 0: the agent's default. The agent checks the maximum.
+  Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
+  std::vector<Network> sources;            // Empty: everybody.
 };
 
 /// The specification is wrong. what() is a sentence that names the key.
@@ -44,16 +44,17 @@ class SpecError : public std::invalid_argument {
   std::string key_;
 };
 
-/// From the text of a JSON body. Unknown keys, keys of a later version, duplicate keys, wrong types, values out of
-/// range, anything that is no JSON object: SpecError. `to` is required.
+/// From the text of a JSON body. Unknown keys, keys of a later version, duplicate keys, wrong
+/// types, values out of range, anything that is no JSON object: SpecError. `to` is required.
 MirrorSpec parsePushSpec(std::string_view json);
 
 /// From decoded query pairs, in order. Keys as in the JSON body but flat; commas split only port,
-/// method, source and redact; `port` and `source` may repeat, others not. SpecError as above. `to` is
-/// refused here.
+/// method, source and redact; `port` and `source` may repeat, others not. SpecError as above. `to`
+/// is refused here.
 MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>>& query);
 
-/// The query of GET /v1/stream for this specification, each value percent-encoded: the inverse of parseStreamSpec.
+/// The query of GET /v1/stream for this specification, each value percent-encoded: the inverse of
+/// parseStreamSpec.
 std::string toQuery(const MirrorSpec& spec);
 
 /// "90s", "30m", "8h", "1h30m", or a bare number of seconds. Throws std::invalid_argument.

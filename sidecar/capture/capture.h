@@ -23,10 +23,11 @@ class Capture {
   /// Becomes readable when a block of packets is ready.
   virtual int fd() const = 0;
   virtual LinkType linkType() const = 0;
-  /// Hands every packet that is ready, at most `limit`, to the handler; never blocks. Returns how many.
-  /// Throws std::runtime_error if the capture has died (its only interface went away).
+  /// Hands every packet that is ready, at most `limit`, to the handler; never blocks. Returns how
+  /// many. Throws std::runtime_error if the capture has died (its only interface went away).
   virtual int dispatch(PacketHandler& handler, int limit) = 0;
-  /// Packets that passed the filter and that the kernel then dropped because the ring was full, since the opening.
+  /// Packets that passed the filter and that the kernel then dropped because the ring was full,
+  /// since the opening.
   virtual std::uint64_t kernelDrops() = 0;
 };
 

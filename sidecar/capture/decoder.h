@@ -16,9 +16,9 @@ enum class Decoded : std::uint8_t {
 
 /// Decodes one frame: Ethernet, SLL, SLL2, RAW or NULL; VLAN tags (802.1Q, 802.1ad, stacked); IPv4
 /// with options (RFC 791); IPv6 with extension headers (RFC 8200: hop-by-hop, routing, destination
-/// options, fragment; RFC 4302 authentication header); TCP (RFC 9293); UDP (RFC 768). An IPv4 total length or IPv6 payload
-/// length of 0 (BIG TCP) means: as far as the frame goes. Trailing link-layer padding is not payload. Every length is checked
-/// before it is used.
+/// options, fragment; RFC 4302 authentication header); TCP (RFC 9293); UDP (RFC 768). An IPv4 total
+/// length or IPv6 payload length of 0 (BIG TCP) means: as far as the frame goes. Trailing
+/// link-layer padding is not payload. Every length is checked before it is used.
 Decoded decode(LinkType link, const RawPacket& raw, Packet& packet);
 
 }  // namespace dormouse::capture

@@ -1,4 +1,5 @@
-// What a capture hands out: first the raw frame, then, decoded, the TCP segment or UDP datagram in it.
+// What a capture hands out: first the raw frame, then, decoded, the TCP segment or UDP datagram in
+// it.
 #pragma once
 
 #include <cstdint>

@@ -66,8 +66,8 @@ class MirrorService {
   virtual std::vector<MirrorReport> list() = 0;
   /// Throws Problem 404.
   virtual MirrorReport find(const std::string& id) = 0;
-  /// Ends that mirror; returns its final ledger once its capture is closed. 403 for another's mirror. Idempotent
-  /// for one that has ended and is still readable.
+  /// Ends that mirror; returns its final ledger once its capture is closed. 403 for another's
+  /// mirror. Idempotent for one that has ended and is still readable.
   virtual MirrorReport end(const std::string& owner, const std::string& id) = 0;
   /// Ends all active mirrors of that owner.
   virtual std::vector<MirrorReport> endAll(const std::string& owner) = 0;

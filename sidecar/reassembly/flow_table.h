@@ -16,12 +16,13 @@ namespace dormouse::reassembly {
 
 /// Fixed at start. All mirrors share the totals.
 struct Limits {
-  std::size_t maxFlows = 65536;                 // At most 256 bytes each, held bytes apart.
-  std::size_t heldPerFlow = 6 << 20;            // Out-of-order bytes of one connection: a full receive window.
-  std::size_t heldTotal = 16 << 20;             // Of all connections.
-  Nanos gapTimeout = std::chrono::seconds(2);   // A sender's retransmission may still come.
-  Nanos idleTimeout = std::chrono::hours(2);    // TCP: as long as Linux's keep-alive waits.
-  Nanos udpIdle = std::chrono::seconds(60);     // UDP has no end but silence.
+  std::size_t maxFlows = 65536;  // At most 256 bytes each, held bytes apart.
+  std::size_t heldPerFlow =
+      6 << 20;                       // Out-of-order bytes of one connection: a full receive window.
+  std::size_t heldTotal = 16 << 20;  // Of all connections.
+  Nanos gapTimeout = std::chrono::seconds(2);     // A sender's retransmission may still come.
+  Nanos idleTimeout = std::chrono::hours(2);      // TCP: as long as Linux's keep-alive waits.
+  Nanos udpIdle = std::chrono::seconds(60);       // UDP has no end but silence.
   Nanos closedLinger = std::chrono::seconds(10);  // A closed flow absorbs its own retransmissions.
 };
 

@@ -1,0 +1,79 @@
+// Where a mirror's bytes go. One sink per mirror, on the data thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "capture/packet.h"
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/reason.h"
+#include "wire/mirror_spec.h"
+
+namespace dormouse::mirror {
+
+/// The mirror's name for one of its connections, chosen by the mirror, unique until settled.
+using ConnectionHandle = std::uint32_t;
+
+struct ConnectionInfo {
+  wire::Protocol protocol = wire::Protocol::kTcp;
+  bool fromStart = true;
+  WallTime timestamp;
+  Endpoint client;
+  Endpoint server;
+};
+
+/// Told by a sink. Never called from within Sink::open, data or close, so that the caller of those
+/// need not expect it.
+class SinkListener {
+ public:
+  virtual ~SinkListener() = default;
+  /// The connection's fate is known: kNone, every byte was delivered; else why not. The handle is
+  /// free afterwards. Called once for each connection that open() took and whose data() was not
+  /// refused. May come before close(): the other end refused or went away.
+  virtual void onSettled(ConnectionHandle handle, Reason fate) = 0;
+  /// The sink as a whole is lost (the stream's reader went away): the mirror has no purpose left.
+  virtual void onSinkGone(std::string_view why) = 0;
+};
+
+/// Takes TCP connections and UDP flows. Owned by its mirror; data thread only. Nothing here blocks
+/// and nothing pushes back: what does not fit is refused with a reason.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// A connection begins, right before its first bytes. kNone: taken. Else it is not, and settled
+  /// with that reason (kOverBudget, kSinkRefused).
+  virtual Reason open(ConnectionHandle handle, const ConnectionInfo& info) = 0;
+  /// The next bytes (copied), or one UDP datagram. kNone: taken whole. Else none of it was taken
+  /// and the whole connection is shed and settled with that reason; the other end learns that it
+  /// was cut.
+  virtual Reason data(ConnectionHandle handle, std::span<const std::uint8_t> bytes) = 0;
+  /// The original connection is over: kNone, it came to its own end; else it is cut for that
+  /// reason. onSettled follows, sooner or later.
+  virtual void close(ConnectionHandle handle, Reason reason, bool reset) = 0;
+  /// The end of a batch: the time to write. Also the sink's clock: it ends what has waited too
+  /// long. Returns when to be called again at the latest; TimePoint::max() if nothing waits.
+  virtual TimePoint flush(TimePoint now) = 0;
+  /// The mirror is over; every connection was closed and has settled or had its time. `report` is
+  /// the final one as JSON, for sinks whose format can carry it. flush() goes on until done().
+  virtual void finish(std::string_view report) = 0;
+  /// After finish(): everything that could be written is written.
+  virtual bool done() const = 0;
+};
+
+/// Takes whole frames: the `pcap` stream.
+class PacketSink {
+ public:
+  virtual ~PacketSink() = default;
+  /// kNone: taken; kOverBudget: the reader is too slow for this one.
+  virtual Reason packet(const capture::RawPacket& raw) = 0;
+  /// As Sink::flush.
+  virtual TimePoint flush(TimePoint now) = 0;
+  /// Nothing more comes; flush() goes on until done().
+  virtual void finish() = 0;
+  virtual bool done() const = 0;
+};
+
+}  // namespace dormouse::mirror
