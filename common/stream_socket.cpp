@@ -32,7 +32,7 @@ StreamSocket::Result StreamSocket::write(std::span<const std::uint8_t> bytes,
       written = static_cast<std::size_t>(n);
       return Result::kWritten;
     }
-    const bool later = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    const bool later = n < 0 && (errno == EAGAIN || errno == EINTR);
     return later ? Result::kWouldBlock : Result::kGone;
   }
   // One TLS record at a time: OpenSSL wants the same bytes again after a would-block, and a
@@ -63,7 +63,7 @@ bool StreamSocket::peerGone() {
       }
       const ssize_t n = ::recv(fd(), scratch.data(), scratch.size(), MSG_DONTWAIT);
       if (n == 0) return true;
-      if (n < 0) return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+      if (n < 0) return errno != EAGAIN && errno != EINTR;
     }
   } catch (const Poco::TimeoutException&) {
     return false;

@@ -57,7 +57,17 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
 /// parseStreamSpec.
 std::string toQuery(const MirrorSpec& spec);
 
-/// "90s", "30m", "8h", "1h30m", or a bare number of seconds. Throws std::invalid_argument.
+/// Where a push mirror delivers.
+struct HostPort {
+  std::string host;  // A name or an address, without brackets.
+  std::uint16_t port = 0;
+};
+
+/// Splits "HOST:PORT" or "[V6]:PORT"; resolves nothing. Throws std::invalid_argument.
+HostPort parseHostPort(std::string_view text);
+
+/// "90s", "30m", "8h", "1h30m", or a bare number of seconds; at most 366 days. Throws
+/// std::invalid_argument.
 std::chrono::seconds parseDuration(std::string_view text);
 
 /// "30m", "1h30m", "45s": the shortest exact form.

@@ -1,0 +1,140 @@
+#include "wire/mirror_spec.h"
+
+#include <Poco/JSON/Array.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "wire/spec_checks.h"
+#include "wire/strict_json.h"
+
+namespace dormouse::wire {
+namespace {
+
+constexpr std::array<std::string_view, 6> kLaterKeys = {"sample", "rate", "redact",
+                                                        "mark",   "h2",   "responses"};
+constexpr std::array<std::string_view, 4> kLaterFilterKeys = {"methods", "path", "headers",
+                                                              "probes"};
+
+std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
+  auto text = jsonString(value);
+  if (!text) throw SpecError(key, key + ": a string is wanted");
+  return std::move(*text);
+}
+
+Poco::JSON::Array::Ptr wantArray(const std::string& key, const std::string& of,
+                                 const Poco::Dynamic::Var& value) {
+  if (value.type() != typeid(Poco::JSON::Array::Ptr)) {
+    throw SpecError(key, key + ": an array of " + of + " is wanted");
+  }
+  return value.extract<Poco::JSON::Array::Ptr>();
+}
+
+void readPorts(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray("ports", "port numbers", value)) {
+    const auto port = jsonUnsigned(item);
+    if (!port) throw SpecError("ports", "ports: whole numbers from 1 to 65535 are wanted");
+    addPort(spec, "ports", *port);
+  }
+}
+
+void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  const auto filter = jsonObject(value);
+  if (!filter) throw SpecError("filter", "filter: an object is wanted");
+  for (const auto& [name, member] : *filter) {
+    const std::string key = "filter." + name;
+    if (name != "source") {
+      refuseKey(key, std::find(kLaterFilterKeys.begin(), kLaterFilterKeys.end(), name) !=
+                         kLaterFilterKeys.end());
+    }
+    for (const Poco::Dynamic::Var& item : *wantArray(key, "networks", member)) {
+      addSource(spec, key, wantString(key, item));
+    }
+    if (spec.sources.empty()) throw SpecError(key, key + ": at least one network is wanted");
+  }
+}
+
+}  // namespace
+
+std::string_view protocolName(Protocol protocol) {
+  return protocol == Protocol::kTcp ? "tcp" : "udp";
+}
+
+std::string_view midstreamName(Midstream midstream) {
+  return midstream == Midstream::kHttp ? "http" : "raw";
+}
+
+std::string_view formatName(Format format) {
+  return format == Format::kFrames ? "frames" : "pcap";
+}
+
+HostPort parseHostPort(std::string_view text) {
+  const auto refuse = [&](const char* why) {
+    throw std::invalid_argument(quoted(text) + " " + why);
+  };
+  HostPort result;
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) refuse("has no port; HOST:PORT is wanted");
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), result.port);
+  if (error != std::errc() || end != digits.data() + digits.size() || result.port == 0) {
+    refuse("has no port from 1 to 65535 at its end");
+  }
+  if (host.starts_with('[')) {
+    if (!host.ends_with(']')) refuse("has a bracket that is not closed");
+    host = host.substr(1, host.size() - 2);
+    const auto address = IpAddress::parse(host);
+    if (!address || host.find(':') == std::string_view::npos) refuse("has no IPv6 address in []");
+  } else {
+    if (host.find(':') != std::string_view::npos) refuse("needs its IPv6 address in []");
+    const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '.' || c == '_';
+    });
+    if (host.empty() || host.size() > 253 || !plain) refuse("has no valid host name");
+  }
+  result.host = std::string(host);
+  return result;
+}
+
+MirrorSpec parsePushSpec(std::string_view json) {
+  Poco::JSON::Object::Ptr body;
+  try {
+    body = parseStrictObject(json);
+  } catch (const std::invalid_argument& error) {
+    throw SpecError("", error.what());
+  }
+  MirrorSpec spec;
+  for (const auto& [key, value] : *body) {
+    if (key == "ports") {
+      readPorts(spec, value);
+    } else if (key == "protocol") {
+      spec.protocol = checkProtocol(key, wantString(key, value));
+    } else if (key == "to") {
+      spec.to = wantString(key, value);
+      try {
+        parseHostPort(spec.to);
+      } catch (const std::invalid_argument& error) {
+        throw SpecError(key, "to: " + std::string(error.what()));
+      }
+    } else if (key == "ttl") {
+      spec.ttl = checkTtl(key, wantString(key, value));
+    } else if (key == "midstream") {
+      spec.midstream = checkMidstream(key, wantString(key, value));
+    } else if (key == "filter") {
+      readFilter(spec, value);
+    } else {
+      refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
+    }
+  }
+  finishPorts(spec, "ports");
+  if (spec.to.empty()) {
+    throw SpecError("to", "to: a destination HOST:PORT is wanted; GET /v1/stream needs none");
+  }
+  return spec;
+}
+
+}  // namespace dormouse::wire

@@ -1,0 +1,71 @@
+#include "wire/spec_checks.h"
+
+#include <algorithm>
+
+#include "wire/strict_json.h"
+
+namespace dormouse::wire {
+
+Protocol checkProtocol(const std::string& key, std::string_view text) {
+  if (text == "tcp") return Protocol::kTcp;
+  if (text == "udp") return Protocol::kUdp;
+  throw SpecError(key, key + ": \"tcp\" or \"udp\" is wanted, not " + quoted(text));
+}
+
+Midstream checkMidstream(const std::string& key, std::string_view text) {
+  if (text == "http") return Midstream::kHttp;
+  if (text == "raw") return Midstream::kRaw;
+  throw SpecError(key, key + ": \"http\" or \"raw\" is wanted, not " + quoted(text));
+}
+
+std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
+  std::chrono::seconds ttl{0};
+  try {
+    ttl = parseDuration(text);
+  } catch (const std::invalid_argument& error) {
+    throw SpecError(key, key + ": " + error.what());
+  }
+  if (ttl.count() == 0) throw SpecError(key, key + ": a duration above zero is wanted");
+  return ttl;
+}
+
+Network checkSource(const std::string& key, std::string_view text) {
+  const auto network = Network::parse(text);
+  if (!network) {
+    throw SpecError(key, key + ": " + quoted(text) +
+                             " is no network; wanted is one such as \"10.0.0.0/8\" without host "
+                             "bits, or an address");
+  }
+  return *network;
+}
+
+void addPort(MirrorSpec& spec, const std::string& key, std::uint64_t value) {
+  if (value < 1 || value > 65535) {
+    throw SpecError(key, key + ": " + std::to_string(value) + " is no port; 1 to 65535 is");
+  }
+  if (spec.ports.size() == kMaxPorts) {
+    throw SpecError(key, key + ": at most " + std::to_string(kMaxPorts) + " ports are possible");
+  }
+  spec.ports.push_back(static_cast<std::uint16_t>(value));
+}
+
+void addSource(MirrorSpec& spec, const std::string& key, std::string_view text) {
+  if (spec.sources.size() == kMaxSources) {
+    throw SpecError(key,
+                    key + ": at most " + std::to_string(kMaxSources) + " networks are possible");
+  }
+  spec.sources.push_back(checkSource(key, text));
+}
+
+void finishPorts(MirrorSpec& spec, const std::string& key) {
+  if (spec.ports.empty()) throw SpecError(key, key + ": at least one port is wanted");
+  std::sort(spec.ports.begin(), spec.ports.end());
+  spec.ports.erase(std::unique(spec.ports.begin(), spec.ports.end()), spec.ports.end());
+}
+
+void refuseKey(const std::string& key, bool ofLaterVersion) {
+  if (ofLaterVersion) throw SpecError(key, key + ": not supported by this version");
+  throw SpecError(quoted(key), "unknown key " + quoted(key));
+}
+
+}  // namespace dormouse::wire

@@ -1,0 +1,30 @@
+// Checks that the JSON body and the query of a mirror specification share. Internal to wire/.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "wire/mirror_spec.h"
+
+namespace dormouse::wire {
+
+inline constexpr std::size_t kMaxPorts = 64;
+inline constexpr std::size_t kMaxSources = 64;
+
+// Each takes the value of `key` as text and throws SpecError naming that key.
+Protocol checkProtocol(const std::string& key, std::string_view text);
+Midstream checkMidstream(const std::string& key, std::string_view text);
+std::chrono::seconds checkTtl(const std::string& key, std::string_view text);
+Network checkSource(const std::string& key, std::string_view text);
+
+/// Appends a port. REQUIRES: nothing of `value`; it may be any number.
+void addPort(MirrorSpec& spec, const std::string& key, std::uint64_t value);
+void addSource(MirrorSpec& spec, const std::string& key, std::string_view text);
+
+/// Sorts the ports and removes repeated ones; refuses a specification without any.
+void finishPorts(MirrorSpec& spec, const std::string& key);
+
+/// SpecError for a key that is not in this version's grammar: one of a later version or unknown.
+[[noreturn]] void refuseKey(const std::string& key, bool ofLaterVersion);
+
+}  // namespace dormouse::wire

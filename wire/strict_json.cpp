@@ -1,0 +1,121 @@
+#include "wire/strict_json.h"
+
+#include <Poco/Exception.h>
+#include <Poco/JSON/JSONException.h>
+#include <Poco/JSON/ParseHandler.h>
+#include <Poco/JSON/Parser.h>
+
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+namespace dormouse::wire {
+namespace {
+
+/// Poco's handler lets the last of two equal keys win; this one refuses the second.
+class UniqueKeys final : public Poco::JSON::ParseHandler {
+ public:
+  void startObject() override {
+    keys_.emplace_back();
+    ParseHandler::startObject();
+  }
+  void endObject() override {
+    keys_.pop_back();
+    ParseHandler::endObject();
+  }
+  void key(const std::string& name) override {
+    if (!keys_.back().insert(name).second) {
+      throw std::invalid_argument("the key " + quoted(name) + " stands twice in one object");
+    }
+    ParseHandler::key(name);
+  }
+
+ private:
+  std::vector<std::set<std::string>> keys_;
+};
+
+bool isSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+// Bounds the nesting and finds the end of the object before Poco sees the text: Poco's parser
+// recurses, stops at a NUL, and does not look at what follows the first value. Strings are the only
+// place where brackets mean nothing; whether the brackets match is left to the parser.
+void checkOutline(std::string_view text, int maxDepth) {
+  std::size_t i = 0;
+  while (i < text.size() && isSpace(text[i])) ++i;
+  if (i == text.size()) throw std::invalid_argument("a JSON object is wanted, this is empty");
+  if (text[i] != '{') throw std::invalid_argument("a JSON object is wanted, beginning with {");
+  int depth = 0;
+  bool inString = false;
+  bool ended = false;
+  for (; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\0') throw std::invalid_argument("the JSON text holds a NUL byte");
+    if (ended) {
+      if (!isSpace(c)) throw std::invalid_argument("there is text after the JSON object");
+    } else if (inString) {
+      if (c == '\\') {
+        ++i;  // The escaped character; a NUL there is no escape the parser knows.
+      } else if (c == '"') {
+        inString = false;
+      }
+    } else if (c == '"') {
+      inString = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > maxDepth) {
+        throw std::invalid_argument("the JSON is nested deeper than " + std::to_string(maxDepth) +
+                                    " levels");
+      }
+    } else if (c == '}' || c == ']') {
+      ended = --depth == 0;
+    }
+  }
+  if (!ended) throw std::invalid_argument("the JSON object is not complete");
+}
+
+}  // namespace
+
+Poco::JSON::Object::Ptr parseStrictObject(std::string_view text, int maxDepth) {
+  checkOutline(text, maxDepth);
+  try {
+    Poco::JSON::Parser parser(new UniqueKeys);
+    const Poco::Dynamic::Var value = parser.parse(std::string(text));
+    if (auto object = jsonObject(value)) return object;
+  } catch (const Poco::Exception&) {
+    // Poco's own sentence speaks of its internals; JSONException and SyntaxException both come.
+    throw std::invalid_argument("this is not valid JSON");
+  }
+  throw std::invalid_argument("a JSON object is wanted");
+}
+
+std::optional<std::uint64_t> jsonUnsigned(const Poco::Dynamic::Var& value) {
+  if (value.isEmpty() || value.isBoolean() || !value.isInteger()) return std::nullopt;
+  try {
+    return value.convert<Poco::UInt64>();
+  } catch (const Poco::Exception&) {
+    return std::nullopt;  // Negative.
+  }
+}
+
+std::optional<std::string> jsonString(const Poco::Dynamic::Var& value) {
+  if (value.type() != typeid(std::string)) return std::nullopt;
+  return value.extract<std::string>();
+}
+
+Poco::JSON::Object::Ptr jsonObject(const Poco::Dynamic::Var& value) {
+  if (value.type() != typeid(Poco::JSON::Object::Ptr)) return {};
+  return value.extract<Poco::JSON::Object::Ptr>();
+}
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMost = 40;
+  std::string out = "\"";
+  for (const char c : text.substr(0, kMost)) {
+    const bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    out += plain ? c : '?';
+  }
+  return out + (text.size() > kMost ? "...\"" : "\"");
+}
+
+}  // namespace dormouse::wire
