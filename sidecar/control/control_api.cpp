@@ -53,18 +53,16 @@ void ControlApi::addRoutes() {
   router_.add("GET", "/v1/mirrors", [this](const HttpRequest&, const std::string&) {
     return json(toJson(service_.list()));
   });
-  router_.add("DELETE", "/v1/mirrors", [this](const HttpRequest& request, const std::string&) {
-    return endAll(request);
-  });
+  router_.add("DELETE", "/v1/mirrors",
+              [this](const HttpRequest& request, const std::string&) { return endAll(request); });
   router_.add("GET", "/v1/mirrors/{id}", [this](const HttpRequest&, const std::string& id) {
     return json(toJson(service_.find(id)));
   });
   router_.add(
       "DELETE", "/v1/mirrors/{id}",
       [this](const HttpRequest& request, const std::string& id) { return end(request, id); });
-  router_.add("GET", "/v1/stream", [this](const HttpRequest& request, const std::string&) {
-    return stream(request);
-  });
+  router_.add("GET", "/v1/stream",
+              [this](const HttpRequest& request, const std::string&) { return stream(request); });
   router_.add("GET", "/metrics", [this](const HttpRequest&, const std::string&) {
     return text(Metrics::kContentType, metrics_.render());
   });
