@@ -68,7 +68,7 @@ bool HttpServer::tryBind(bool first) {
     // Without SO_REUSEPORT, which would let two servers share a port unnoticed.
     socket.bind(Poco::Net::SocketAddress(where), true, false);
     socket.listen(64);
-    const Poco::Net::TCPServerParams::Ptr params(new Poco::Net::TCPServerParams);
+    Poco::Net::TCPServerParams::Ptr params(new Poco::Net::TCPServerParams);
     params->setMaxThreads(shared_->options.maxThreads);
     params->setMaxQueued(256);
     params->setThreadIdleTime(Poco::Timespan(3600, 0));  // Else its last thread would wake to look.

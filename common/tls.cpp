@@ -28,7 +28,7 @@ Poco::Net::Context::Ptr TlsFiles::load() const {
   params.certificateFile = certificateFile_;
   params.verificationMode = Poco::Net::Context::VERIFY_NONE;
   params.cipherList = "HIGH:!aNULL:!eNULL:!SHA1:!kRSA";
-  const Poco::Net::Context::Ptr context(
+  Poco::Net::Context::Ptr context(
       new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, params));
   context->requireMinimumProtocol(Poco::Net::Context::PROTO_TLSV1_2);
   return context;

@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/clock.h"
@@ -45,6 +45,7 @@ class Recorder : public FlowListener {
     Story story;
     story.key = key;
     story.joinedLate = joinedLate;
+    open_[nameOf(key)] = stories.size();
     stories.push_back(story);
     return Reason::kNone;
   }
@@ -77,10 +78,8 @@ class Recorder : public FlowListener {
 
   /// The open flow of that key, or null.
   Story* find(const FlowKey& key) {
-    const auto found = std::find_if(stories.rbegin(), stories.rend(), [&](const Story& story) {
-      return story.key == key && !story.fate;
-    });
-    return found == stories.rend() ? nullptr : &*found;
+    const auto found = open_.find(nameOf(key));
+    return found == open_.end() ? nullptr : &stories[found->second];
   }
 
   void settle(Story& story, Reason fate, std::uint32_t packets) {
@@ -88,6 +87,7 @@ class Recorder : public FlowListener {
     story.fate = fate;
     story.packets = packets;
     settledPackets += packets;
+    open_.erase(nameOf(story.key));
   }
 
   std::vector<Story> stories;  // In the order of their appearance.
@@ -95,6 +95,15 @@ class Recorder : public FlowListener {
   Reason refuse = Reason::kNone;
   Reason refuseData = Reason::kNone;
   std::uint64_t settledPackets = 0;
+
+ private:
+  using Name = std::tuple<Endpoint, Endpoint, std::uint32_t, capture::Transport, MirrorSlot>;
+
+  static Name nameOf(const FlowKey& key) {
+    return {key.client, key.server, key.interface, key.transport, key.mirror};
+  }
+
+  std::map<Name, std::size_t> open_;  // Into stories.
 };
 
 /// A table with one mirror in slot 0.
