@@ -54,7 +54,7 @@ class Load {
       idle_.push_back(i);
     }
     open_ = connections_.size();
-    if (options.rate > 0) {
+    if (paced_) {
       result_.micros.reserve(static_cast<std::size_t>(
           options.rate * static_cast<double>(options.duration.count() + 1)));
     }
@@ -77,12 +77,13 @@ class Load {
     const Time end = begin_ + options_.duration;
     for (Time now = begin_; open_ > 0; now = Clock::now()) {
       const bool over = now >= end;
-      if (over && (outstanding_ == 0 || now >= end + kGrace)) break;
-      if (!over) send(now);
+      if (!over || paced_) send(std::min(now, end));
+      const bool done = outstanding_ == 0 && (!paced_ || waiting(end) == 0);
+      if (over && (done || now >= end + kGrace)) break;
       wait();
     }
     // What had no free connection when it was due was never sent: that is an error, not a rest.
-    result_.errors += outstanding_ + (options_.rate > 0 ? waiting(end) : 0);
+    result_.errors += outstanding_ + (paced_ ? waiting(end) : 0);
     return std::move(result_);
   }
 
@@ -106,8 +107,8 @@ class Load {
 
   void send(Time now) {
     while (!idle_.empty()) {
-      const Time due = options_.rate > 0 ? dueTime(result_.sent) : now;
-      if (due > now) return;
+      const Time due = paced_ ? dueTime(result_.sent) : now;
+      if (paced_ && due >= now) return;
       const std::size_t index = idle_.front();
       idle_.pop_front();
       Connection& connection = connections_[index];
@@ -175,6 +176,7 @@ class Load {
   }
 
   const LoadOptions options_;
+  const bool paced_ = options_.rate > 0;
   int epoll_ = epoll_create1(EPOLL_CLOEXEC);
   int timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   std::vector<Connection> connections_;
