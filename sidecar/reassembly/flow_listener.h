@@ -27,8 +27,8 @@ class FlowListener {
 
   /// The flow has ended; called once for each admitted flow that was not abandoned. kNone: it came
   /// to its own end (FIN, RST, or a UDP flow's silence) with every byte delivered. kEmpty: it came
-  /// to its own end without payload. Else kGap, kIdle, kEvicted or kMirrorEnded. `reset`: by RST, or
-  /// by a new connection from the same port.
+  /// to its own end without payload. Else kGap, kIdle, kEvicted or kMirrorEnded. `reset`: by RST,
+  /// or by a new connection from the same port.
   virtual void onEnd(const FlowView& flow, Reason reason, bool reset) = 0;
 };
 
