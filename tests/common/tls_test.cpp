@@ -122,8 +122,8 @@ TEST_F(TlsTest, PlainHttpIsNotAnswered) {
 
 TEST_F(TlsTest, RefusesVersionsBefore12) {
   start();
-  const Poco::Net::Context::Ptr context(new Poco::Net::Context(
-      Poco::Net::Context::TLS_CLIENT_USE, "", Poco::Net::Context::VERIFY_NONE));
+  Poco::Net::Context::Ptr context(new Poco::Net::Context(Poco::Net::Context::TLS_CLIENT_USE, "",
+                                                         Poco::Net::Context::VERIFY_NONE));
   context->disableProtocols(Poco::Net::Context::PROTO_TLSV1_2 | Poco::Net::Context::PROTO_TLSV1_3);
   EXPECT_THROW(
       {
