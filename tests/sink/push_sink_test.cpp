@@ -231,11 +231,13 @@ TEST_F(PushSinkTest, ItsLocalEndsAreKnownWhileTheyAreOpen) {
 TEST_F(PushSinkTest, WithoutDescriptorsConnectionsAreRefusedAndCounted) {
   LocalPort server;
   start(server.text());
+  // One that succeeds first: the sanitizers' own checks need descriptors the first time.
+  ASSERT_EQ(open(*sink_, 0), Reason::kNone);
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{3, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  const Reason reason = open(*sink_, 0);
+  const Reason reason = open(*sink_, 1);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(reason, Reason::kSinkRefused);
   EXPECT_EQ(sink_->failures().resources, 1U);

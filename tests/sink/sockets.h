@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -109,8 +111,8 @@ struct Received {
 
 /// Reads what is there now, at most `limit` bytes.
 inline void readSome(int fd, Received& into, std::size_t limit = 1 << 20) {
-  std::vector<char> buffer(limit);
-  const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  static std::array<char, 1 << 20> buffer;
+  const ssize_t n = ::recv(fd, buffer.data(), std::min(limit, buffer.size()), MSG_DONTWAIT);
   if (n > 0) into.bytes.append(buffer.data(), static_cast<std::size_t>(n));
   if (n == 0) into.ended = true;
   if (n < 0 && errno != EAGAIN) into.reset = true;
