@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,22 +57,37 @@ class Sink {
   /// The end of a batch: the time to write. Also the sink's clock: it ends what has waited too
   /// long. Returns when to be called again at the latest; TimePoint::max() if nothing waits.
   virtual TimePoint flush(TimePoint now) = 0;
-  /// The mirror is over; every connection was closed and has settled or had its time. `report` is
-  /// the final one as JSON, for sinks whose format can carry it. flush() goes on until done().
-  virtual void finish(std::string_view report) = 0;
+  /// The mirror is over; every connection was closed and has settled or had its time. Settles the
+  /// rest at once (onSettled is called from here), then asks for the final report (JSON) if the
+  /// format can carry it. flush() goes on until done().
+  virtual void finish(const std::function<std::string()>& report) = 0;
   /// After finish(): everything that could be written is written.
   virtual bool done() const = 0;
+  /// What is wrong at the other end, for the verdict: "nothing listens on 127.0.0.1:3000". Empty if
+  /// nothing is. Valid until the next call.
+  virtual std::string_view trouble() const = 0;
 };
 
-/// Takes whole frames: the `pcap` stream.
+/// Told by a packet sink, from flush(), finish() or an event handler.
+class PacketSinkListener {
+ public:
+  virtual ~PacketSinkListener() = default;
+  /// The fate of the `count` oldest packets not yet settled: kNone, written; kSinkClosed, not.
+  virtual void onPacketsSettled(Reason fate, std::uint64_t count) = 0;
+  /// As SinkListener::onSinkGone.
+  virtual void onSinkGone(std::string_view why) = 0;
+};
+
+/// Takes whole frames: the `pcap` stream. Owned by its mirror; data thread only.
 class PacketSink {
  public:
   virtual ~PacketSink() = default;
-  /// kNone: taken; kOverBudget: the reader is too slow for this one.
+  /// kNone: taken (copied), its fate follows; kOverBudget: the reader is too slow for this one.
   virtual Reason packet(const capture::RawPacket& raw) = 0;
   /// As Sink::flush.
   virtual TimePoint flush(TimePoint now) = 0;
-  /// Nothing more comes; flush() goes on until done().
+  /// Nothing more comes and everything had its time: what is not written yet settles as
+  /// kSinkClosed from here. flush() goes on until done().
   virtual void finish() = 0;
   virtual bool done() const = 0;
 };

@@ -1,0 +1,62 @@
+# The front door. Every target first installs what is missing (Debian and Ubuntu packages).
+
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+BUILDS := release asan tsan fuzz
+
+# Only what apt-get knows by the same name on Debian 12 and Ubuntu 24.04.
+PACKAGES := \
+  g++ cmake ninja-build ccache mold pkg-config git \
+  libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev prometheus-cpp-dev \
+  libgtest-dev libgmock-dev \
+  clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
+  python3 nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
+
+SOURCES = $(shell git ls-files '*.h' '*.cpp')
+
+.PHONY: help deps build demo test bench format lint clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
+	@missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:" $$missing; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$sudo -E apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar kubectl-mirror
+
+demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
+	@e2e/demo/run build/release
+
+test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
+	@for build in $(BUILDS); do \
+	  echo "== build $$build"; \
+	  cmake --preset $$build >/dev/null && cmake --build --preset $$build -j $(JOBS) || exit 1; \
+	done
+	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
+	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
+
+bench: deps ## Measure: CPU per request, ratios of paired runs, idle figures (minutes)
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@bench/run build/release
+
+format: deps ## Format all sources
+	@clang-format-19 -i $(SOURCES)
+
+lint: deps ## Check the format and the lint rules; everything is an error
+	@clang-format-19 --dry-run -Werror $(SOURCES)
+	@cmake --preset dev >/dev/null
+	@git ls-files '*.cpp' | grep -v '^fuzz/' | \
+	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet --warnings-as-errors='*'
+
+clean: ## Remove everything that was built
+	@rm -rf build

@@ -1,0 +1,80 @@
+#include "agent/admission.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "common/problem.h"
+
+namespace dormouse::agent {
+namespace {
+
+/// A flow's record in the table, with its share of the index.
+constexpr std::size_t kBytesPerFlow = 256 + 16;
+
+bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+std::string mebibytes(std::size_t bytes) {
+  return std::to_string((bytes + (1 << 20) - 1) >> 20U) + " MiB";
+}
+
+}  // namespace
+
+wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
+  const MirrorSettings& limits = settings.mirror;
+  for (const std::uint16_t port : spec.ports) {
+    if (contains(limits.ownPorts, port)) {
+      throw Problem(
+          400,
+          "port " + std::to_string(port) + " is the sidecar's own: its traffic cannot be mirrored",
+          "ports");
+    }
+    if (!limits.allowedPorts.empty() && !contains(limits.allowedPorts, port)) {
+      throw Problem(
+          403,
+          "port " + std::to_string(port) + " is not among the ports that the administrator allows",
+          "ports");
+    }
+  }
+  if (spec.ttl.count() == 0) spec.ttl = std::min(limits.defaultTtl, limits.maxTtl);
+  if (spec.ttl > limits.maxTtl) {
+    throw Problem(400,
+                  "ttl " + wire::formatDuration(spec.ttl) + " is above the maximum of " +
+                      wire::formatDuration(limits.maxTtl),
+                  "ttl");
+  }
+  return spec;
+}
+
+void admitOneMore(const Settings& settings, const std::vector<std::string>& owners) {
+  const std::size_t wanted = owners.size() + 1;
+  if (wanted > settings.mirror.maxMirrors) {
+    std::map<std::string, int> byOwner;
+    for (const std::string& owner : owners) ++byOwner[owner];
+    std::string who;
+    for (const auto& [owner, number] : byOwner) {
+      who += (who.empty() ? "" : ", ") + owner + " " + std::to_string(number);
+    }
+    throw Problem(409, "all " + std::to_string(settings.mirror.maxMirrors) +
+                           " mirrors of this pod are in use (" + who + "): one must end first");
+  }
+  const std::size_t rings = wanted * settings.capture.ringBytes;
+  if (rings > settings.capture.ringBytesTotal) {
+    throw Problem(503, std::to_string(wanted) + " capture rings would take " + mebibytes(rings) +
+                           ", more than the " + mebibytes(settings.capture.ringBytesTotal) +
+                           " that all of them may: one mirror must end first");
+  }
+  const std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
+                            settings.reassembly.maxFlows * kBytesPerFlow +
+                            wanted * settings.mirror.budgetBytes;
+  if (bytes > settings.memory.limitBytes) {
+    throw Problem(503, "with " + std::to_string(wanted) + " mirrors the sidecar may need " +
+                           mebibytes(bytes) + ", and its memory limit is " +
+                           mebibytes(settings.memory.limitBytes) +
+                           ": raise the limit, lower the mirrors' budget, or end one first");
+  }
+}
+
+}  // namespace dormouse::agent

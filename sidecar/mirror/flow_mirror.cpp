@@ -1,0 +1,231 @@
+#include "mirror/flow_mirror.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "capture/decoder.h"
+#include "mirror/report.h"
+#include "mirror/verdict.h"
+
+namespace dormouse::mirror {
+
+using capture::Decoded;
+using capture::Packet;
+using capture::Transport;
+
+FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
+                       reassembly::FlowTable& table, reassembly::MirrorSlot slot,
+                       const OwnSockets& ownSockets, const SinkFactory& makeSink)
+    : identity_(std::move(identity)),
+      link_(link),
+      table_(table),
+      slot_(slot),
+      ownSockets_(ownSockets),
+      mirroredPorts_(65536),
+      sink_(makeSink(*this)) {
+  for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
+  table_.addMirror(slot_, *this);
+}
+
+FlowMirror::~FlowMirror() {
+  if (attached_) table_.removeMirror(slot_);
+}
+
+void FlowMirror::onPacket(const capture::RawPacket& raw) {
+  Packet packet;
+  switch (capture::decode(link_, raw, packet)) {
+    case Decoded::kPacket:
+      break;
+    case Decoded::kFragment:
+      ledger_.packets.skip(Reason::kFragment);
+      return;
+    case Decoded::kTruncated:
+      ledger_.packets.skip(Reason::kTruncated);
+      return;
+    case Decoded::kUnsupported:
+      return;  // Let through by a filter that could not look inside; not this mirror's traffic.
+  }
+  const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
+  if (!toServer && !(packet.outbound && mirroredPorts_[packet.source.port])) return;
+  if ((packet.transport == Transport::kTcp) != (identity_.spec.protocol == wire::Protocol::kTcp)) {
+    return;
+  }
+  ++ledger_.packets.seen;
+  ++ledger_.packets.open;
+  const Reason alone = table_.add(slot_, packet, toServer, now_);
+  if (alone != Reason::kNone) ledger_.packets.settle(alone);
+}
+
+TimePoint FlowMirror::flush(TimePoint now) {
+  now_ = now;
+  return sink_->flush(now);
+}
+
+Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool joinedLate) {
+  const auto& sources = identity_.spec.sources;
+  const bool selected =
+      sources.empty() || std::any_of(sources.begin(), sources.end(), [&](const Network& network) {
+        return network.contains(key.client.address);
+      });
+  Reason reason = Reason::kNone;
+  if (!selected || ownSockets_.contains(key.client)) {
+    reason = Reason::kFiltered;
+  } else if (joinedLate && identity_.spec.midstream != wire::Midstream::kRaw) {
+    reason = Reason::kJoinedLate;
+  }
+  if (reason != Reason::kNone) {
+    ledger_.connections.skip(reason);
+  } else {
+    ++ledger_.connections.seen;
+    ++ledger_.connections.open;
+  }
+  return reason;
+}
+
+Reason FlowMirror::onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) {
+  ConnectionHandle handle = find(flow.id);
+  if (handle == kNoConnection) {
+    // TLS can only be told by its first bytes; a flow joined in its middle has none.
+    if (flow.key.transport == Transport::kTcp && flow.fromStart) {
+      http::TlsHello hello = takeUndecided(flow.id);
+      const http::TlsHello::Answer answer = hello.feed(bytes);
+      if (answer == http::TlsHello::Answer::kUndecided) {
+        undecided_[flow.id.index] = hello;
+        return Reason::kNone;
+      }
+      if (answer == http::TlsHello::Answer::kTls) return settleFlow(flow, Reason::kTls);
+      const Reason refused = begin(flow, hello.held());
+      if (refused != Reason::kNone) return refused;
+    } else {
+      const Reason refused = begin(flow, {});
+      if (refused != Reason::kNone) return refused;
+    }
+    handle = find(flow.id);
+  }
+  return deliver(flow, handle, bytes);
+}
+
+Reason FlowMirror::begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held) {
+  const ConnectionHandle handle = allocate(flow.id);
+  ConnectionInfo info;
+  info.protocol = identity_.spec.protocol;
+  info.fromStart = flow.fromStart;
+  info.timestamp = flow.timestamp;
+  info.client = flow.key.client;
+  info.server = flow.key.server;
+  const Reason refused = sink_->open(handle, info);
+  if (refused != Reason::kNone) {
+    release(handle);
+    return settleFlow(flow, refused);
+  }
+  return held.empty() ? Reason::kNone : deliver(flow, handle, held);
+}
+
+Reason FlowMirror::deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
+                           std::span<const std::uint8_t> bytes) {
+  const Reason refused = sink_->data(handle, bytes);
+  if (refused != Reason::kNone) {
+    release(handle);
+    return settleFlow(flow, refused);
+  }
+  ledger_.bytes += bytes.size();
+  return Reason::kNone;
+}
+
+Reason FlowMirror::settleFlow(const reassembly::FlowView& flow, Reason fate) {
+  ledger_.connections.settle(fate);
+  ledger_.packets.settle(fate, flow.packets);
+  return fate;
+}
+
+void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) {
+  ConnectionHandle handle = find(flow.id);
+  if (handle == kNoConnection) {
+    const http::TlsHello hello = takeUndecided(flow.id);
+    if (hello.held().empty()) {
+      settleFlow(flow, reason);
+      return;
+    }
+    // It ended while its few bytes still looked like TLS: they were something else.
+    if (begin(flow, hello.held()) != Reason::kNone) return;
+    handle = find(flow.id);
+  }
+  Connection& connection = connections_[handle];
+  connection.packets = flow.packets;
+  connection.ended = true;
+  connection.cut = reason;
+  byFlow_[flow.id.index] = kNoConnection;
+  sink_->close(handle, reason, reset);
+}
+
+void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
+  Connection& connection = connections_[handle];
+  if (!connection.live) return;
+  if (!connection.ended) connection.packets = table_.abandon(connection.flow, fate);
+  const Reason reason = connection.cut != Reason::kNone ? connection.cut : fate;
+  ledger_.connections.settle(reason);
+  ledger_.packets.settle(reason, connection.packets);
+  release(handle);
+}
+
+void FlowMirror::endCapture() {
+  table_.removeMirror(slot_);
+  attached_ = false;
+}
+
+void FlowMirror::finish() {
+  sink_->finish([this] { return toText(report()); });
+}
+
+MirrorReport FlowMirror::report() const {
+  MirrorReport report = describe(identity_, endedBecause_);
+  report.ledger = ledger_;
+  report.verdict = verdict(ledger_, identity_.spec, !endedBecause_.empty(), sink_->trouble());
+  return report;
+}
+
+void FlowMirror::noteKernelDrops(std::uint64_t total) {
+  ledger_.packets.skip(Reason::kKernelDrop, total - kernelDrops_);
+  kernelDrops_ = total;
+}
+
+http::TlsHello FlowMirror::takeUndecided(reassembly::FlowId flow) {
+  if (undecided_.empty()) return {};
+  const auto found = undecided_.find(flow.index);
+  if (found == undecided_.end()) return {};
+  const http::TlsHello hello = found->second;
+  undecided_.erase(found);
+  return hello;
+}
+
+ConnectionHandle FlowMirror::find(reassembly::FlowId flow) const {
+  if (flow.index >= byFlow_.size()) return kNoConnection;
+  const ConnectionHandle handle = byFlow_[flow.index];
+  return handle != kNoConnection && connections_[handle].flow == flow ? handle : kNoConnection;
+}
+
+ConnectionHandle FlowMirror::allocate(reassembly::FlowId flow) {
+  ConnectionHandle handle = static_cast<ConnectionHandle>(connections_.size());
+  if (free_.empty()) {
+    connections_.emplace_back();
+  } else {
+    handle = free_.back();
+    free_.pop_back();
+  }
+  connections_[handle] = Connection{};
+  connections_[handle].flow = flow;
+  connections_[handle].live = true;
+  if (flow.index >= byFlow_.size()) byFlow_.resize(flow.index + 1, kNoConnection);
+  byFlow_[flow.index] = handle;
+  return handle;
+}
+
+void FlowMirror::release(ConnectionHandle handle) {
+  Connection& connection = connections_[handle];
+  const std::uint32_t index = connection.flow.index;
+  if (byFlow_[index] == handle) byFlow_[index] = kNoConnection;
+  connection.live = false;
+  free_.push_back(handle);
+}
+
+}  // namespace dormouse::mirror

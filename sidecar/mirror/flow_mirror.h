@@ -1,0 +1,96 @@
+// A mirror that delivers connections: packets in, reassembled flows to a sink.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "http/tls_hello.h"
+#include "mirror/mirror.h"
+#include "mirror/own_sockets.h"
+#include "mirror/sink.h"
+#include "reassembly/flow_table.h"
+
+namespace dormouse::mirror {
+
+/// See Mirror for life and thread.
+///
+/// Invariants:
+/// 1. ledger_.connections.open == admitted flows whose fate is not known.
+/// 2. ledger_.packets.open == packets of those flows.
+/// 3. A connection record is live from the flow's first payload byte until its fate is known.
+class FlowMirror final : public Mirror, private reassembly::FlowListener, private SinkListener {
+ public:
+  /// Makes the sink that reports to the given listener.
+  using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
+
+  /// REQUIRES: slot is free in the table; table and ownSockets outlive the mirror.
+  FlowMirror(MirrorIdentity identity, capture::LinkType link, reassembly::FlowTable& table,
+             reassembly::MirrorSlot slot, const OwnSockets& ownSockets,
+             const SinkFactory& makeSink);
+  ~FlowMirror() override;
+
+  void beginBatch(TimePoint now) override { now_ = now; }
+  void onPacket(const capture::RawPacket& raw) override;
+  TimePoint flush(TimePoint now) override;
+  void endCapture() override;
+  bool settled() const override { return ledger_.connections.open == 0; }
+  void finish() override;
+  bool done() const override { return sink_->done(); }
+  const std::string& lostPurpose() const override { return lostPurpose_; }
+  MirrorReport report() const override;
+  void noteKernelDrops(std::uint64_t total) override;
+  void noteEnd(const std::string& because) override { endedBecause_ = because; }
+
+ private:
+  struct Connection {
+    reassembly::FlowId flow;
+    std::uint32_t packets = 0;   // Final once the flow has ended.
+    bool live = false;           // False: the record is free.
+    bool ended = false;          // The flow is over, the sink still at work.
+    Reason cut = Reason::kNone;  // Why the flow was cut, if it was.
+  };
+
+  Reason onAppear(const reassembly::FlowKey& key, bool joinedLate) override;
+  Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
+  void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
+  void onSettled(ConnectionHandle handle, Reason fate) override;
+  void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
+
+  Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
+  Reason deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
+                 std::span<const std::uint8_t> bytes);
+  /// Settles a flow that has no connection record.
+  Reason settleFlow(const reassembly::FlowView& flow, Reason fate);
+  /// What is known of a flow that is not decided yet; nothing is held if it is a new one.
+  http::TlsHello takeUndecided(reassembly::FlowId flow);
+  /// The connection of a flow, or kNoConnection.
+  ConnectionHandle find(reassembly::FlowId flow) const;
+  ConnectionHandle allocate(reassembly::FlowId flow);
+  void release(ConnectionHandle handle);
+
+  static constexpr ConnectionHandle kNoConnection = 0xffffffff;
+
+  const MirrorIdentity identity_;
+  const capture::LinkType link_;
+  reassembly::FlowTable& table_;
+  const reassembly::MirrorSlot slot_;
+  const OwnSockets& ownSockets_;
+  TimePoint now_;
+  bool attached_ = true;  // The table knows the slot.
+  std::uint64_t kernelDrops_ = 0;
+  wire::Ledger ledger_;
+  std::string lostPurpose_;
+  std::string endedBecause_;
+  std::vector<bool> mirroredPorts_;
+  std::vector<Connection> connections_;
+  std::vector<ConnectionHandle> free_;
+  std::vector<ConnectionHandle> byFlow_;                         // Indexed by FlowId::index.
+  std::unordered_map<std::uint32_t, http::TlsHello> undecided_;  // By FlowId::index; rarely any.
+  std::unique_ptr<Sink> sink_;  // Last: it may report until it is gone.
+};
+
+}  // namespace dormouse::mirror

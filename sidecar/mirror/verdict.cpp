@@ -1,0 +1,118 @@
+#include "mirror/verdict.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace dormouse::mirror {
+namespace {
+
+std::string count(std::uint64_t number, std::string_view noun) {
+  return std::to_string(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
+}
+
+std::string portList(const wire::MirrorSpec& spec) {
+  std::string text = spec.ports.size() == 1 ? "port " : "ports ";
+  for (std::size_t i = 0; i < spec.ports.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(spec.ports[i]);
+  }
+  return text;
+}
+
+/// Why connections were skipped, in words that say what to do about it.
+std::string explain(Reason reason, std::uint64_t number, const wire::MirrorSpec& spec,
+                    std::string_view trouble) {
+  const std::string connections = count(number, "connection");
+  const std::string were = number == 1 ? " was " : " were ";
+  switch (reason) {
+    case Reason::kTls:
+      return "traffic on " + portList(spec) + " is TLS: " + connections + " skipped";
+    case Reason::kJoinedLate:
+      return connections + were + "open before the mirror; new connections will be seen";
+    case Reason::kSinkRefused:
+      return (trouble.empty() ? std::string("the destination refused") : std::string(trouble)) +
+             ": " + connections + " skipped";
+    case Reason::kSinkClosed:
+      return connections + were + "closed by the receiver before everything was written";
+    case Reason::kOverBudget:
+      return connections + were + "shed because the receiver was too slow";
+    case Reason::kGap:
+      return connections + were + "cut at a packet that never came";
+    case Reason::kEvicted:
+      return connections + were + "pushed out of the full connection table";
+    case Reason::kIdle:
+      return connections + were + "silent for too long";
+    case Reason::kMirrorEnded:
+      return connections + were + "still open when the mirror ended";
+    case Reason::kFiltered:
+      return connections + were + "filtered out";
+    default:
+      return connections + " skipped as " + std::string(reasonName(reason));
+  }
+}
+
+/// The skipped reasons of an account that are worth a word, the most frequent first. Connections
+/// without payload (probes) are nobody's loss.
+std::vector<std::pair<Reason, std::uint64_t>> losses(const wire::Account& account) {
+  std::vector<std::pair<Reason, std::uint64_t>> found;
+  for (std::size_t i = 1; i < kReasonCount; ++i) {
+    const auto reason = static_cast<Reason>(i);
+    if (account.skipped[i] > 0 && reason != Reason::kEmpty) {
+      found.emplace_back(reason, account.skipped[i]);
+    }
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return found;
+}
+
+std::string packetVerdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bool ended) {
+  const wire::Account& packets = ledger.packets;
+  if (packets.seen == 0) return "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
+  std::string text =
+      std::to_string(packets.delivered) + " of " + count(packets.seen, "packet") + " delivered";
+  for (const auto& [reason, number] : losses(packets)) {
+    text += "; " + std::to_string(number) + " lost: " + std::string(reasonName(reason));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bool ended,
+                    std::string_view trouble) {
+  if (spec.to.empty() && spec.format == wire::Format::kPcap) {
+    return packetVerdict(ledger, spec, ended);
+  }
+  const wire::Account& all = ledger.connections;
+  const std::uint64_t empty = all.skippedFor(Reason::kEmpty);
+  const std::uint64_t worth = all.seen - empty;
+  const std::uint64_t drops = ledger.packets.skippedFor(Reason::kKernelDrop);
+
+  std::string text;
+  if (all.seen == 0) {
+    text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
+  } else if (worth == 0) {
+    text = "no payload on " + portList(spec) + ": " + count(empty, "empty connection");
+  } else if (all.skippedFor(Reason::kFiltered) == worth) {
+    text = "filter matched 0 of " + count(worth, "connection");
+  } else {
+    const auto lost = losses(all);
+    // When one cause took everything, the cause is the news; else the share is.
+    const bool oneCause = lost.size() == 1 && lost.front().second == worth;
+    if (!oneCause) {
+      text = std::to_string(all.delivered) + " of " + count(worth, "connection") + " delivered";
+      if (all.open > 0) text += ", " + std::to_string(all.open) + " open";
+    }
+    for (const auto& [reason, number] : lost) {
+      if (!text.empty()) text += "; ";
+      text += explain(reason, number, spec, trouble);
+    }
+  }
+  if (drops > 0) text += "; the kernel dropped " + count(drops, "packet");
+  return text;
+}
+
+}  // namespace dormouse::mirror
