@@ -1,6 +1,7 @@
 // kubectl-mirror as a user runs it, against a scripted sidecar and a local program.
 #include <Poco/JSON/Parser.h>
 #include <Poco/Net/DatagramSocket.h>
+#include <Poco/Net/SSLManager.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -404,6 +406,50 @@ TEST(Mirror, JsonIsOneObjectPerLine) {
   EXPECT_EQ(last->getValue<int>("exit"), 1);
   EXPECT_EQ(last->getObject("local")->getObject("skipped")->getValue<int>("sink-refused"), 1);
   EXPECT_EQ(last->getObject("ledger")->getObject("connections")->getValue<int>("delivered"), 1);
+}
+
+// A certificate for 127.0.0.1, signed by itself, and its key.
+struct Certificate {
+  Certificate() {
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+        "-days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 "
+        "-keyout " +
+        key + " -out " + file + " 2>/dev/null";
+    made = std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
+  }
+  Poco::Net::Context::Ptr context() const {
+    Poco::Net::initializeSSL();
+    return new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, key, file, "",
+                                  Poco::Net::Context::VERIFY_NONE, 9, false);
+  }
+  const std::string key = testing::TempDir() + "binary_test_key.pem";
+  const std::string file = testing::TempDir() + "binary_test_certificate.pem";
+  bool made = false;
+};
+
+TEST(Tls, VerifiesTheSidecarAndReadsEveryRecord) {
+  const Certificate certificate;
+  ASSERT_TRUE(certificate.made);
+  const std::string bytes(3 << 20, 't');  // Many TLS records.
+  FakeSidecar sidecar(certificate.context());
+  sidecar.on("GET /v1/stream", [&](Call& call) {
+    call.beginStream();
+    call.send(Stream().open(1).data(1, bytes).close(1).ledger(deliveredLedger(1)).text(), 30'000);
+  });
+  LocalProgram program;
+  Process client(MIRROR_BINARY,
+                 words(sidecar, {pairTo(program.port()), "--ca-file", certificate.file}));
+  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
+  const auto received = program.await(1);
+  ASSERT_EQ(received.size(), 1U);
+  EXPECT_TRUE(received[0].bytes == bytes) << received[0].bytes.size();
+
+  Process distrustful(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  EXPECT_EQ(distrustful.wait(), 3) << distrustful.out();
+  Process careless(MIRROR_BINARY,
+                   words(sidecar, {pairTo(program.port()), "--insecure-skip-tls-verify"}));
+  EXPECT_EQ(careless.wait(), 0) << careless.out() << careless.err();
 }
 
 TEST(Pcap, CopiesTheStreamAndReadsTheLedgerAfterwards) {
