@@ -82,7 +82,7 @@ class Life(LabCase):
         self.assertLess(seconds_since(began), patience(0.3))
         self.assert_asleep(1)
         wait_until(self.serves(sidecar), "the new worker answers")
-        self.assertFalse(sidecar.call("GET", "/v1/status").json()["awake"])
+        self.assertEqual(sidecar.call("GET", "/v1/status").json()["state"], "asleep")
         stream._thread.join(patience(5))
         self.assertFalse(stream._thread.is_alive(), "the reader sees the end of its stream")
         wait_until(lambda: len(program.ended()) == len(program.connections), "no push is left open")
@@ -128,7 +128,7 @@ class Life(LabCase):
                        sidecar.call("GET", f"/v1/stream?port={APP_PORT}")):
             self.assertEqual(answer.status, 503, answer)
             self.assertIn("NET_RAW", answer.json()["detail"])
-        self.assertFalse(sidecar.call("GET", "/v1/status").json()["awake"])
+        self.assertEqual(sidecar.call("GET", "/v1/status").json()["state"], "asleep")
         self.assertEqual(sidecar.mirrors(), [])
 
     def test_taken_port_is_retried(self):

@@ -147,7 +147,7 @@ class LabCase(unittest.TestCase):
             for report in sidecar.mirrors():
                 self.check_final(report)
             status = sidecar.call("GET", "/v1/status", caller=next(iter(sidecar.tokens))).json()
-            self.assertFalse(status["awake"], status)
+            self.assertEqual(status["state"], "asleep", status)
 
     def check_end(self, sidecar):
         code, seconds = sidecar.stop(signal.SIGTERM)
