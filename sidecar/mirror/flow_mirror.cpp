@@ -174,7 +174,7 @@ void FlowMirror::endCapture() {
 }
 
 void FlowMirror::finish() {
-  sink_->finish([this] { return toText(report()); });
+  sink_->finish([this] { return toText(*toJson(report())); });
 }
 
 MirrorReport FlowMirror::report() const {
