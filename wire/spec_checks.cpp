@@ -65,7 +65,9 @@ void finishPorts(MirrorSpec& spec, const std::string& key) {
 
 void refuseKey(const std::string& key, bool ofLaterVersion) {
   if (ofLaterVersion) throw SpecError(key, key + ": not supported by this version");
-  throw SpecError(inQuotes(key), "unknown key " + inQuotes(key));
+  // Whatever bytes it has, what is shown of it is printable.
+  const std::string shown = inQuotes(key);
+  throw SpecError(shown.substr(1, shown.size() - 2), "unknown key " + shown);
 }
 
 }  // namespace dormouse::wire

@@ -125,13 +125,18 @@ TEST_F(ControlServerTest, CreatesShowsAndEndsAPushMirror) {
   EXPECT_EQ("deleted", ended->getValue<std::string>("ended_because"));
 }
 
-TEST_F(ControlServerTest, AuditsWakeSleepAndRefusalOnceEachWithoutSecrets) {
-  start();
-  call("POST", "/v1/mirrors", kPush);
-  call("DELETE", "/v1/mirrors/m-000000000001");
-  call("DELETE", "/v1/mirrors/m-000000000001");
-  call("POST", "/v1/mirrors", R"({"ports":[0],"to":"10.0.0.7:3000"})");
-  call("GET", "/v1/status", "", "wrong-token");
+TEST_F(ControlServerTest, AuditLinesOfWakeAndSleepTellWhoWhatAndWhatBecameOfIt) {
+  mirror::MirrorReport report;
+  report.id = "m-000000000001";
+  report.owner = "ana";
+  report.push = true;
+  report.spec.ports = {8080};
+  report.spec.to = "10.0.0.7:3000";
+  report.spec.ttl = std::chrono::minutes(30);
+  report.spec.sources = {*Network::parse("10.0.0.0/8")};
+  audit_.wake(report);
+  report.endedBecause = "deleted";
+  audit_.sleep(report);
   const auto wakes = log_.linesWith(R"("audit":"wake")");
   ASSERT_THAT(wakes, SizeIs(1));
   EXPECT_THAT(wakes[0],
@@ -141,6 +146,12 @@ TEST_F(ControlServerTest, AuditsWakeSleepAndRefusalOnceEachWithoutSecrets) {
   const auto sleeps = log_.linesWith(R"("audit":"sleep")");
   ASSERT_THAT(sleeps, SizeIs(1));
   EXPECT_THAT(sleeps[0], AllOf(HasSubstr(R"("because":"deleted")"), HasSubstr(R"("ledger":{)")));
+}
+
+TEST_F(ControlServerTest, AuditsEachRefusalWithoutSecrets) {
+  start();
+  call("POST", "/v1/mirrors", R"({"ports":[0],"to":"10.0.0.7:3000"})");
+  call("GET", "/v1/status", "", "wrong-token");
   const auto refusals = log_.linesWith(R"("audit":"refusal")");
   ASSERT_THAT(refusals, SizeIs(2));
   EXPECT_THAT(refusals[0], AllOf(HasSubstr(R"("principal":"ana")"), HasSubstr(R"("key":"ports")")));
@@ -212,7 +223,6 @@ TEST_F(ControlServerTest, StreamsAndHandsTheSocketOver) {
   stream->write({reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()}, written);
   stream->close();
   EXPECT_EQ("traffic", reader.readAll());
-  EXPECT_THAT(log_.linesWith(R"("destination":"stream:pcap")"), SizeIs(1));
 }
 
 TEST_F(ControlServerTest, PassesTheServicesRefusalOn) {
@@ -234,7 +244,6 @@ TEST_F(ControlServerTest, OnlyTheOwnerEndsAMirror) {
   EXPECT_EQ(0U,
             bodyOf(call("DELETE", "/v1/mirrors", "", "bob-token"))->getArray("mirrors")->size());
   EXPECT_EQ(1U, bodyOf(call("DELETE", "/v1/mirrors"))->getArray("mirrors")->size());
-  EXPECT_THAT(log_.linesWith(R"("audit":"sleep")"), SizeIs(1));
 }
 
 TEST_F(ControlServerTest, ShowsTheStatus) {
