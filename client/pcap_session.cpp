@@ -9,12 +9,16 @@
 #include <cerrno>
 #include <climits>
 #include <system_error>
+#include <thread>
 
 #include "client/signals.h"
 #include "client/stream_source.h"
 
 namespace dormouse::client {
 namespace {
+
+// After a stop was asked for: how long the rest of the stream may take.
+constexpr Nanos kRestTime = std::chrono::seconds(2);
 
 bool isFile(int fd) {
   struct stat status{};
@@ -73,23 +77,27 @@ class Copier {
   int error_ = 0;
 };
 
-// Copies until something ends it. Under TLS decrypted bytes may be left that poll() does not know
-// of, so that every wait is preceded by a read.
-Copier::Step copy(Copier& copier, const StreamSource& source, int output, const Signals& signals) {
+// Copies until something ends it, a signal or `deadline` included. Under TLS decrypted bytes may be
+// left that poll() does not know of, so that every wait is preceded by a read.
+Copier::Step copy(Copier& copier, const StreamSource& source, int output, const Signals& signals,
+                  TimePoint deadline) {
+  const SystemClock clock;
   while (true) {
     if (!copier.pending()) {
       const auto step = copier.read();
       if (step != Copier::Step::kOn) return step;
     }
     const bool writing = copier.pending();
-    // The output is watched even while nothing is written: its reader may go away.
+    // The output is watched even while nothing is written: its reader may go away. A descriptor of
+    // -1, that of released signals, is ignored.
     std::array<pollfd, 3> waits = {{{signals.fd(), POLLIN, 0},
                                     {source.fd(), static_cast<short>(writing ? 0 : POLLIN), 0},
                                     {output, static_cast<short>(writing ? POLLOUT : 0), 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) {
+    const int timeout = deadline == TimePoint::max() ? -1 : 100;
+    if (::poll(waits.data(), waits.size(), timeout) < 0 && errno != EINTR) {
       throw std::system_error(errno, std::generic_category(), "poll");
     }
-    if (waits[0].revents != 0) return Copier::Step::kStopped;
+    if (waits[0].revents != 0 || clock.now() >= deadline) return Copier::Step::kStopped;
     if (!writing && (waits[2].revents & POLLERR) != 0) return Copier::Step::kOutputGone;
     if (writing && waits[2].revents != 0) {
       const auto step = copier.write();
@@ -112,21 +120,30 @@ ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int o
   for (const PortPair& pair : arguments.pairs) what += " " + std::to_string(pair.remote);
   display.started(stream.mirror, what);
 
-  const auto step = copy(copier, source, output, signals);
+  auto step = copy(copier, source, output, signals, TimePoint::max());
   signals.release();
+  std::optional<Report> report;
+  std::string trouble;
+  const auto ask = [&](auto call) {
+    try {
+      report = (control.*call)(stream.mirror);
+    } catch (const std::exception& error) {
+      trouble = error.what();
+    }
+  };
+  if (step == Copier::Step::kStreamEnded) {
+    ask(&ControlClient::find);
+  } else {
+    std::thread remover([&] { ask(&ControlClient::remove); });
+    // The packets that the ledger will count as delivered are still on their way.
+    if (step == Copier::Step::kStopped) {
+      step = copy(copier, source, output, signals, SystemClock().now() + kRestTime);
+    }
+    remover.join();
+  }
   const bool failed = step == Copier::Step::kOutputFailed;
   if (failed) display.notice("cannot write: " + copier.error());
-
-  std::optional<Report> report;
-  try {
-    if (step == Copier::Step::kStreamEnded) {
-      report = control.find(stream.mirror);
-    } else {
-      report = control.remove(stream.mirror);
-    }
-  } catch (const ControlError& error) {
-    display.notice(error.what());
-  }
+  if (!trouble.empty()) display.notice(trouble);
   ExitCode code = ExitCode::kBrokenOff;
   if (report && report->ended) {
     code = complete(report->ledger) && !failed ? ExitCode::kDelivered : ExitCode::kIncomplete;

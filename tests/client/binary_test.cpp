@@ -295,9 +295,9 @@ TEST(Mirror, BeyondTheCapAWholeConnectionIsShedAndCounted) {
 }
 
 TEST(Mirror, CtrlCDeletesTheMirrorAndReadsOnToTheLedger) {
+  Flag deleted;
   FakeSidecar sidecar;
   LocalProgram program;
-  Flag deleted;
   sidecar.on("GET /v1/stream", [&](Call& call) {
     call.beginStream();
     call.send(Stream().open(1).data(1, "a").text());
@@ -471,13 +471,19 @@ TEST(Pcap, CopiesTheStreamAndReadsTheLedgerAfterwards) {
 TEST(Pcap, WritesAFileForItsOwnerAloneAndStopsOnCtrlC) {
   const std::string path = testing::TempDir() + "binary_test.pcap";
   ::unlink(path.c_str());
+  Flag deleted;
   FakeSidecar sidecar;
-  sidecar.on("GET /v1/stream", [](Call& call) {
+  // What was captured before the DELETE is sent after it.
+  sidecar.on("GET /v1/stream", [&](Call& call) {
     call.beginStream();
-    call.send("packets");
-    call.awaitClose();
+    call.send("pack");
+    deleted.await();
+    call.send("ets");
   });
-  sidecar.on("DELETE", [](Call& call) { call.answer(200, reportJson(deliveredLedger(3))); });
+  sidecar.on("DELETE", [&](Call& call) {
+    deleted.set();
+    call.answer(200, reportJson(deliveredLedger(3)));
+  });
   Process client(MIRROR_BINARY, words(sidecar, {"pcap", "8080", "--write", path}));
   ASSERT_TRUE(client.awaitOutput("mirror m-"));
   client.signal(SIGINT);
