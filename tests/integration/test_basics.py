@@ -2,9 +2,8 @@
 import collections
 import json
 import signal
-import unittest
 
-from lab.case import APP_PORT, LOCAL_PORT, LabCase, wait_until
+from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, wait_until
 from lab.namespaces import DEV4, DEV6, POD4, POD6, packet_sockets
 from lab.stream import FrameReader
 
@@ -137,4 +136,4 @@ class Basics(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

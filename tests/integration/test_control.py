@@ -4,10 +4,9 @@ import concurrent.futures
 import json
 import socket
 import time
-import unittest
 import urllib.parse
 
-from lab.case import APP_PORT, LOCAL_PORT, LabCase, patience, seconds_since, wait_until
+from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, patience, seconds_since, wait_until
 from lab.namespaces import DEV4, POD4, POD6, packet_sockets
 from lab.sidecar import Answer
 from lab.stream import FrameReader
@@ -375,4 +374,4 @@ class Control(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,8 +1,7 @@
 """More half-open connections than the table holds, and a real one among them."""
 import threading
-import unittest
 
-from lab.case import APP_PORT, LabCase, wait_until
+from lab.case import APP_PORT, LabCase, main, wait_until
 from lab.namespaces import POD4
 from lab.packets import flood
 from lab.stream import FrameReader
@@ -56,4 +55,4 @@ class Flood(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -4,9 +4,8 @@ import pathlib
 import signal
 import socket
 import time
-import unittest
 
-from lab.case import APP_PORT, LabCase, patience, seconds_since, wait_until
+from lab.case import APP_PORT, LabCase, main, patience, seconds_since, wait_until
 from lab.namespaces import packet_sockets
 from lab.stream import FrameReader
 from lab.traffic import request
@@ -207,4 +206,4 @@ class Life(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,9 +1,8 @@
 """TLS, pcap for tshark, and connections that were open before the wake."""
 import signal
 import subprocess
-import unittest
 
-from lab.case import APP_PORT, LabCase, patience, wait_until
+from lab.case import APP_PORT, LabCase, main, patience, wait_until
 from lab.namespaces import POD4, packet_sockets
 from lab.stream import FrameReader
 from lab.traffic import request
@@ -187,4 +186,4 @@ class Protocols(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,8 +1,7 @@
 """Receivers that stall, refuse, die or vanish: the app and the capture never notice."""
 import time
-import unittest
 
-from lab.case import APP_PORT, LOCAL_PORT, LabCase, patience, seconds_since, wait_until
+from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, patience, seconds_since, wait_until
 from lab.namespaces import DEV4
 from lab.stream import FrameReader
 from lab.traffic import MIB, request
@@ -178,4 +177,4 @@ class Sinks(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

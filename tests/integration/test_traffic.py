@@ -2,9 +2,8 @@
 import collections
 import json
 import os
-import unittest
 
-from lab.case import APP_PORT, LabCase, wait_until
+from lab.case import APP_PORT, LabCase, main, wait_until
 from lab.namespaces import DEV4, POD4, POD6
 from lab.stream import FrameReader
 from lab.traffic import MIB, request
@@ -137,4 +136,4 @@ class Traffic(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

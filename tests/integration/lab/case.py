@@ -63,6 +63,7 @@ class LabCase(unittest.TestCase):
         nginx = Nginx(self.directory / "nginx", **options)
         self.addCleanup(nginx.stop)
         wait_until(lambda: self.answers((POD4, APP_PORT)), "nginx answers")
+        self.watcher.take()  # What the port answered before it was open.
         return nginx
 
     def recorder(self, address=(DEV4, LOCAL_PORT), namespace=None, **options):
@@ -164,3 +165,7 @@ class LabCase(unittest.TestCase):
 
 def seconds_since(began):
     return time.monotonic() - began
+
+
+def main():
+    unittest.main(verbosity=2, warnings="ignore")
