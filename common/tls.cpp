@@ -11,7 +11,7 @@ TlsFiles::TlsFiles(std::string certificateFile, std::string keyFile, const Log& 
     : certificateFile_(std::move(certificateFile)), keyFile_(std::move(keyFile)), log_(log) {}
 
 std::timespec TlsFiles::modified(const std::string& file) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(file.c_str(), &info) == 0 ? info.st_mtim : std::timespec{};
 }
 

@@ -43,8 +43,7 @@ void Audit::sleep(const mirror::MirrorReport& report) {
   log_.info("a mirror went to sleep", fields);
 }
 
-void Audit::refusal(const std::string& principal, const std::string& what,
-                    const Problem& problem) {
+void Audit::refusal(const std::string& principal, const std::string& what, const Problem& problem) {
   Log::Fields fields = {{"audit", "refusal"},
                         {"principal", principal},
                         {"request", what},

@@ -17,9 +17,9 @@ struct ControlOptions {
   std::string listen = "127.0.0.1:4747";  // Loopback: kubectl port-forward reaches it, others not.
   std::string tlsCert;                    // PEM files, both or none.
   std::string tlsKey;
-  bool insecure = false;                // Allows an address other than loopback without TLS.
-  std::string metricsListen;            // Empty: metrics at the control port alone.
-  std::string tokenDir;                 // See TokenOptions.
+  bool insecure = false;                 // Allows an address other than loopback without TLS.
+  std::string metricsListen;             // Empty: metrics at the control port alone.
+  std::string tokenDir;                  // See TokenOptions.
   std::vector<std::string> tokenSha256;  // NAME=HEX each.
 
   /// The flags, bound to the members.

@@ -19,7 +19,8 @@ ControlServer::ControlServer(const ResolvedControlOptions& options, mirror::Mirr
                    .Help("Answers of the control API by status code.")
                    .Register(metrics.registry())),
       serviceMetrics_(std::make_shared<ServiceMetrics>(service)),
-      tls_(options.tls ? std::make_unique<TlsFiles>(options.tlsCert, options.tlsKey, log) : nullptr),
+      tls_(options.tls ? std::make_unique<TlsFiles>(options.tlsCert, options.tlsKey, log)
+                       : nullptr),
       server_(
           serverOptions(options), [this](HttpRequest& request) { return api_.handle(request); },
           log, watchdog_) {

@@ -35,7 +35,9 @@ class ControlServer {
 
   /// 0 while not bound, or for metrics without a port of their own.
   std::uint16_t boundPort() const { return server_.boundPort(); }
-  std::uint16_t boundMetricsPort() const { return metricsServer_ ? metricsServer_->boundPort() : 0; }
+  std::uint16_t boundMetricsPort() const {
+    return metricsServer_ ? metricsServer_->boundPort() : 0;
+  }
 
  private:
   HttpServerOptions serverOptions(const ResolvedControlOptions& options);
