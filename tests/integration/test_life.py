@@ -34,7 +34,7 @@ class Life(LabCase):
         self.assertEqual(packet_sockets(), [])
         report = stream.wait_end(2)
         self.check_final(report)
-        self.assertEqual(report["endedBecause"], "shutdown")
+        self.assertEqual(report["ended_because"], "shutdown")
         audited = [line["mirror"] for line in sidecar.log_lines(audit="sleep")]
         self.assertEqual(sorted(audited), sorted([mirror, stream.mirror]))
         wait_until(lambda: len(program.ended()) == len(program.connections), "the push has ended")
@@ -113,11 +113,11 @@ class Life(LabCase):
         stream = FrameReader(sidecar, f"port={APP_PORT}&ttl=1s")
         report = stream.wait_end(3)
         self.assertGreater(seconds_since(began), 1)
-        self.assertEqual(report["endedBecause"], "ttl")
+        self.assertEqual(report["ended_because"], "ttl")
         self.assert_woken(1)
         self.assert_asleep(3)
         self.assertGreater(seconds_since(began), 2)
-        self.assertEqual(sidecar.report(mirror)["endedBecause"], "ttl")
+        self.assertEqual(sidecar.report(mirror)["ended_because"], "ttl")
 
     def test_missing_capability(self):
         sidecar = self.sidecar(wrapper=("setpriv", "--bounding-set", "-net_raw"))

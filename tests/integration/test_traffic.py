@@ -52,7 +52,7 @@ class Traffic(LabCase):
             self.assertEqual(bytes(flow.data).split(b"\r\n\r\n", 1)[1], body.read_bytes())
         self.assertEqual(len(puts), 2)
         wait_until(lambda: len(program.ended()) == len(flows), "the program saw every end")
-        self.assertEqual(program.payloads(), sorted(bytes(f.data) for f in flows.values()))
+        self.assert_same(program.payloads(), sorted(bytes(f.data) for f in flows.values()))
 
     def test_wrk(self):
         nginx = self.nginx()
@@ -80,7 +80,7 @@ class Traffic(LabCase):
             self.assertIn(count - logged.get(peer, 0), (0, 1), peer)
         self.assertGreater(sum(logged.values()), 1000)
         wait_until(lambda: len(program.ended()) == len(flows), "the program saw every end")
-        self.assertEqual(program.payloads(), sorted(bytes(f.data) for f in flows.values()))
+        self.assert_same(program.payloads(), sorted(bytes(f.data) for f in flows.values()))
 
     def test_ten_thousand_short_connections(self):
         self.nginx()
@@ -98,10 +98,10 @@ class Traffic(LabCase):
         report = sidecar.wait_settled(mirror, len(sent), 30)
         self.assertEqual(report["verdict"], "10000 of 10000 connections delivered")
         wait_until(lambda: len(program.ended()) >= len(sent), "the program saw every end")
-        self.assertEqual(program.payloads(), sent)
+        self.assert_same(program.payloads(), sent)
         self.delete(sidecar, stream.mirror, caller="ben")
         self.assertEqual(stream.wait_end()["ledger"]["connections"]["delivered"], len(sent))
-        self.assertEqual(sorted(bytes(f.data) for f in stream.flows.values()), sent)
+        self.assert_same([bytes(f.data) for f in stream.flows.values()], sent)
 
     def test_source_filter(self):
         self.nginx()
