@@ -60,8 +60,7 @@ class Life(LabCase):
                                if line.startswith(("ShdPnd", "SigPnd"))), "SIGTERM is passed on")
         sidecar.process.send_signal(signal.SIGTERM)
         self.assertEqual(sidecar.process.wait(patience(5)), 128 + signal.SIGKILL)
-        self.sidecars.clear()
-        self.check_end = lambda _: None
+        sidecar.expected_exit = 128 + signal.SIGKILL
 
     def test_killed_worker_is_replaced_asleep(self):
         self.nginx()

@@ -144,7 +144,7 @@ class LabCase(unittest.TestCase):
 
     def check_end(self, sidecar):
         code, seconds = sidecar.stop(signal.SIGTERM)
-        self.assertEqual(code, 0, sidecar.errors()[-3000:])
+        self.assertEqual(code, sidecar.expected_exit, sidecar.errors()[-3000:])
         self.assertLess(seconds, patience(1), "SIGTERM must end the sidecar within a second")
         self.assertEqual(sidecar.alarms(), [], sidecar.errors()[-6000:])
 
