@@ -1,8 +1,7 @@
 """More half-open connections than the table holds, and a real one among them."""
 import threading
-import unittest
 
-from lab.case import APP_PORT, LabCase, wait_until
+from lab.case import APP_PORT, LabCase, main, wait_until
 from lab.namespaces import POD4
 from lab.packets import flood
 from lab.stream import FrameReader
@@ -35,7 +34,7 @@ class Flood(LabCase):
             app.close()
         wanted = sorted([bytes(early.sent), bytes(late.sent)])
         wait_until(lambda: len(program.ended()) == 2, "both connections have ended", 20)
-        self.assertEqual(program.payloads(), wanted)
+        self.assert_same(program.payloads(), wanted)
 
         def seen_all():
             ledgers = [sidecar.report(m)["ledger"] for m in (mirror, stream.mirror)]
@@ -52,8 +51,8 @@ class Flood(LabCase):
                                connections["skipped"].get("empty", 0), 0)
             self.assertLessEqual(set(connections["skipped"]), {"evicted", "empty", "mirror-ended"})
         stream.wait_end()
-        self.assertEqual(sorted(bytes(f.data) for f in stream.flows.values()), wanted)
+        self.assert_same([bytes(f.data) for f in stream.flows.values()], wanted)
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -4,9 +4,8 @@ import pathlib
 import signal
 import socket
 import time
-import unittest
 
-from lab.case import APP_PORT, LabCase, patience, seconds_since, wait_until
+from lab.case import APP_PORT, LabCase, main, patience, seconds_since, wait_until
 from lab.namespaces import packet_sockets
 from lab.stream import FrameReader
 from lab.traffic import request
@@ -35,7 +34,7 @@ class Life(LabCase):
         self.assertEqual(packet_sockets(), [])
         report = stream.wait_end(2)
         self.check_final(report)
-        self.assertEqual(report["endedBecause"], "shutdown")
+        self.assertEqual(report["ended_because"], "shutdown")
         audited = [line["mirror"] for line in sidecar.log_lines(audit="sleep")]
         self.assertEqual(sorted(audited), sorted([mirror, stream.mirror]))
         wait_until(lambda: len(program.ended()) == len(program.connections), "the push has ended")
@@ -61,8 +60,7 @@ class Life(LabCase):
                                if line.startswith(("ShdPnd", "SigPnd"))), "SIGTERM is passed on")
         sidecar.process.send_signal(signal.SIGTERM)
         self.assertEqual(sidecar.process.wait(patience(5)), 128 + signal.SIGKILL)
-        self.sidecars.clear()
-        self.check_end = lambda _: None
+        sidecar.expected_exit = 128 + signal.SIGKILL
 
     def test_killed_worker_is_replaced_asleep(self):
         self.nginx()
@@ -114,11 +112,11 @@ class Life(LabCase):
         stream = FrameReader(sidecar, f"port={APP_PORT}&ttl=1s")
         report = stream.wait_end(3)
         self.assertGreater(seconds_since(began), 1)
-        self.assertEqual(report["endedBecause"], "ttl")
+        self.assertEqual(report["ended_because"], "ttl")
         self.assert_woken(1)
         self.assert_asleep(3)
         self.assertGreater(seconds_since(began), 2)
-        self.assertEqual(sidecar.report(mirror)["endedBecause"], "ttl")
+        self.assertEqual(sidecar.report(mirror)["ended_because"], "ttl")
 
     def test_missing_capability(self):
         sidecar = self.sidecar(wrapper=("setpriv", "--bounding-set", "-net_raw"))
@@ -207,4 +205,4 @@ class Life(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,10 +1,8 @@
 """TLS, pcap for tshark, and connections that were open before the wake."""
-import signal
 import subprocess
-import unittest
 
-from lab.case import APP_PORT, LabCase, patience, wait_until
-from lab.namespaces import POD4, packet_sockets
+from lab.case import APP_PORT, LabCase, main, patience, wait_until
+from lab.namespaces import POD4
 from lab.stream import FrameReader
 from lab.traffic import request
 
@@ -84,7 +82,7 @@ class Protocols(LabCase):
         wanted = sum(count for _, count, _ in sent)
         self.assertEqual(wanted, 30)
         wait_until(lambda: sidecar.report(mirror)["ledger"]["packets"]["delivered"] > 30, "packets")
-        self.assertEqual(packet_sockets() != [], True)
+        self.assert_woken()
         report = self.delete(sidecar, mirror)
         self.assertEqual(curl.wait(patience(5)), 0)
         out, err = tshark.communicate(timeout=patience(30))
@@ -103,11 +101,10 @@ class Protocols(LabCase):
         mirror = self.active(sidecar)[0]["id"]
         self.play("file", 12)
         wait_until(lambda: sidecar.report(mirror)["ledger"]["packets"]["delivered"] > 12, "packets")
-        command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=20)
-        self.assertEqual(command.returncode, 0, out + err)
+        code, output = command.interrupt()
+        self.assertEqual(code, 0, output)
         shown, errors = self.tshark("-r", str(file), "-Y", "http.request").communicate()
-        self.assertEqual(len(shown.splitlines()), 12, shown + errors + err)
+        self.assertEqual(len(shown.splitlines()), 12, shown + errors + output)
 
     def test_connections_open_before_the_wake(self):
         self.nginx()
@@ -187,4 +184,4 @@ class Protocols(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

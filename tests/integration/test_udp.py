@@ -1,8 +1,7 @@
 """UDP: datagrams in both sinks, over IPv4 and IPv6; fragments are counted and left out."""
 import collections
-import unittest
 
-from lab.case import LOCAL_PORT, LabCase, wait_until
+from lab.case import LOCAL_PORT, LabCase, main, wait_until
 from lab.namespaces import DEV4, DEV6, POD4, POD6
 from lab.stream import FrameReader
 
@@ -79,4 +78,4 @@ class Udp(LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -114,6 +114,7 @@ class UdpRecorder:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         sock.bind(address)
         self.datagrams = []
+        self._stopping = False
         self._socket = sock
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -124,11 +125,12 @@ class UdpRecorder:
                 data, peer = self._socket.recvfrom(65535)
             except OSError:
                 return
+            if self._stopping:
+                return
             self.datagrams.append((data, peer))
-            if data == b"answer me":
-                self._socket.sendto(b"answer", peer)
 
     def stop(self):
+        self._stopping = True
         with contextlib.suppress(OSError):  # An unconnected socket says so, and wakes its reader.
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()

@@ -59,6 +59,7 @@ class Sidecar:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=self._errors, stderr=self._errors)
         self.expected_alarms = ()
+        self.expected_exit = 0
         wait_until(self._healthy, "the sidecar answers /healthz", 20)
 
     def mount_tokens(self, tokens):
