@@ -74,7 +74,7 @@ class DataLoop {
   const EndedCallback ended_;
   EventLoop loop_;
   reassembly::FlowTable table_;
-  mirror::OwnSockets ownSockets_;
+  mirror::OwnSockets ownSockets_{clock_};
   std::list<RunningMirror> mirrors_;
   BoundedQueue<Command> commands_{256};
   bool stopping_ = false;  // Data thread only.

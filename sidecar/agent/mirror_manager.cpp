@@ -133,11 +133,7 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
       loop_ = std::make_shared<DataLoop>(
           settings_.reassembly, settings_.capture.batch, dependencies_.clock,
           [this](mirror::MirrorReport ended, std::unique_ptr<capture::Capture> closing) {
-            std::shared_ptr<capture::Capture> shared = std::move(closing);
-            dependencies_.executor.post([this, ended = std::move(ended), shared]() mutable {
-              shared.reset();
-              bury(ended);
-            });
+            retire(std::move(ended), std::move(closing));
           });
     }
     if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline})) {
@@ -149,6 +145,18 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
     report = freshReport(active.identity);
   }
   dependencies_.onWake(report);
+}
+
+void MirrorManager::retire(mirror::MirrorReport report, std::unique_ptr<capture::Capture> capture) {
+  {
+    const std::lock_guard lock(mutex_);
+    active_.at(report.id).last = report;
+  }
+  std::shared_ptr<capture::Capture> shared = std::move(capture);
+  dependencies_.executor.post([this, report = std::move(report), shared]() mutable {
+    shared.reset();
+    bury(report);
+  });
 }
 
 void MirrorManager::bury(const mirror::MirrorReport& report) {
@@ -226,7 +234,11 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
   std::vector<mirror::MirrorReport> reports;
   for (const auto& [id, active] : active_) {
     const auto found = running.find(id);
-    reports.push_back(found != running.end() ? found->second : freshReport(active.identity));
+    if (active.last) {
+      reports.push_back(*active.last);
+    } else {
+      reports.push_back(found != running.end() ? found->second : freshReport(active.identity));
+    }
   }
   return reports;
 }

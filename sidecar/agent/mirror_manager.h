@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,8 @@ class MirrorManager final : public mirror::MirrorService {
   struct Active {
     mirror::MirrorIdentity identity;
     TimePoint deadline;
-    bool started = false;  // The data loop has it; before that, its maker has.
+    bool started = false;                      // The data loop has it; before that, its maker has.
+    std::optional<mirror::MirrorReport> last;  // The final report, until the capture is closed.
   };
   struct Ended {
     mirror::MirrorReport report;
@@ -73,6 +75,10 @@ class MirrorManager final : public mirror::MirrorService {
   std::unique_ptr<capture::Capture> open(const wire::MirrorSpec& spec, bool push);
   void startOnLoop(const std::string& id, std::unique_ptr<capture::Capture> capture,
                    DataLoop::MirrorMaker maker);
+  /// A mirror has left the data loop: its last report counts, its capture is closed elsewhere. Data
+  /// thread.
+  void retire(mirror::MirrorReport report, std::unique_ptr<capture::Capture> capture);
+  /// Its capture is closed too.
   void bury(const mirror::MirrorReport& report);
   /// The reports of those that run and those that are about to.
   std::vector<mirror::MirrorReport> activeReports();

@@ -64,7 +64,7 @@ class FlowMirrorTest : public ::testing::Test {
 
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
-  OwnSockets own_;
+  OwnSockets own_{clock_};
   FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
 };

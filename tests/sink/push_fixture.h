@@ -55,7 +55,7 @@ class PushTest : public SinkTest {
     sink_->finish([] { return std::string(); });
   }
 
-  mirror::OwnSockets own_;
+  mirror::OwnSockets own_{clock_};
   std::shared_ptr<FakeResolver> resolver_ = std::make_shared<FakeResolver>();
   ManualExecutor executor_;
   std::unique_ptr<PushSink> sink_;

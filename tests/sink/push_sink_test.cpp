@@ -214,7 +214,7 @@ TEST_F(PushSinkTest, TakesAsManyConnectionsAsAllowed) {
   EXPECT_EQ(open(*sink_, 2), Reason::kNone);
 }
 
-TEST_F(PushSinkTest, ItsLocalEndsAreKnownWhileTheyAreOpen) {
+TEST_F(PushSinkTest, ItsLocalEndsAreKnownWhileTheyAreOpenAndAWhileLonger) {
   LocalPort server;
   start(server.text());
   ASSERT_EQ(open(*sink_, 0), Reason::kNone);
@@ -225,6 +225,10 @@ TEST_F(PushSinkTest, ItsLocalEndsAreKnownWhileTheyAreOpen) {
   const Endpoint local{*IpAddress::parse("127.0.0.1"), ntohs(address.sin_port)};
   EXPECT_TRUE(own_.contains(local));
   close(*sink_, 0, Reason::kGap);
+  // Its packets may still lie in another mirror's ring.
+  EXPECT_TRUE(own_.contains(local));
+  clock_.advance(mirror::OwnSockets::kRemembered);
+  ASSERT_EQ(open(*sink_, 1), Reason::kNone);
   EXPECT_FALSE(own_.contains(local));
 }
 
