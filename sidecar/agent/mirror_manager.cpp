@@ -87,7 +87,8 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   std::vector<std::string> owners;
   for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
   admitOneMore(settings_, owners);
-  active_[identity.id] = Active{identity, dependencies_.clock.now() + identity.spec.ttl, false};
+  active_[identity.id] =
+      Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, std::nullopt};
   return identity;
 }
 

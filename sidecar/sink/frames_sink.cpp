@@ -120,7 +120,7 @@ void FramesSink::settle() {
   goneTold_ = true;
   settleRest(Reason::kSinkClosed);
   owed_.clear();
-  listener_.onSinkGone("the reader of the stream went away");
+  listener_.onSinkGone("reader gone");
 }
 
 void FramesSink::settleRest(Reason whileOpen) {

@@ -41,7 +41,7 @@ void PcapSink::progress() {
   if (buffer_.gone() && !goneTold_) {
     goneTold_ = true;
     settleRest();
-    listener_.onSinkGone("the reader of the stream went away");
+    listener_.onSinkGone("reader gone");
   }
   if (finishing_ && !closed_ && !buffer_.gone() && buffer_.empty()) {
     buffer_.close();
