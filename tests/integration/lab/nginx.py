@@ -4,8 +4,9 @@ import signal
 import subprocess
 
 # master_process off: one process, which needs no second user id (there is none in the namespace).
+# user root: else nginx gives its directories to nobody, whom a user namespace need not know.
 CONFIG = """
-daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log warn;
+user root; daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log warn;
 worker_rlimit_nofile 65536;
 events {{ worker_connections 30000; }}
 http {{
