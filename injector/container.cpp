@@ -13,7 +13,7 @@ constexpr const char* kSharedBudget = "32MiB";
 
 JsonArray arguments(const ContainerPlan& plan, const InjectionSettings& settings,
                     const Overrides& overrides) {
-  const JsonArray list = newArray();
+  JsonArray list = newArray();
   list->add("--listen=127.0.0.1:" + std::to_string(overrides.controlPort));
   list->add(std::string("--token-dir=") + kTokenDirectory);
   for (const std::uint16_t port : overrides.allowPorts) {
@@ -32,30 +32,30 @@ JsonArray arguments(const ContainerPlan& plan, const InjectionSettings& settings
 }
 
 JsonObject amounts(const std::string& cpu, const std::string& memory) {
-  const JsonObject object = newObject();
+  JsonObject object = newObject();
   object->set("cpu", cpu);
   object->set("memory", memory);
   return object;
 }
 
 JsonObject resources(const Overrides& overrides) {
-  const JsonObject object = newObject();
+  JsonObject object = newObject();
   object->set("requests", amounts(overrides.cpuRequest, overrides.memoryRequest));
   object->set("limits", amounts(overrides.cpuLimit, overrides.memoryLimit));
   return object;
 }
 
 JsonObject securityContext(Profile profile) {
-  const JsonObject seccomp = newObject();
+  JsonObject seccomp = newObject();
   seccomp->set("type", "RuntimeDefault");
-  const JsonObject context = newObject();
+  JsonObject context = newObject();
   context->set("allowPrivilegeEscalation", false);
   if (profile == Profile::kPrivileged) {
-    const JsonArray drop = newArray();
+    JsonArray drop = newArray();
     drop->add("ALL");
-    const JsonArray add = newArray();
+    JsonArray add = newArray();
     add->add("NET_RAW");
-    const JsonObject capabilities = newObject();
+    JsonObject capabilities = newObject();
     capabilities->set("drop", drop);
     capabilities->set("add", add);
     context->set("capabilities", capabilities);
@@ -70,7 +70,7 @@ JsonObject securityContext(Profile profile) {
 }
 
 JsonObject mount(const std::string& volume, const char* path) {
-  const JsonObject object = newObject();
+  JsonObject object = newObject();
   object->set("name", volume);
   object->set("mountPath", path);
   object->set("readOnly", true);
@@ -97,7 +97,7 @@ const char* toText(Mode mode) {
 
 JsonObject makeContainer(const ContainerPlan& plan, const InjectionSettings& settings,
                          const Overrides& overrides) {
-  const JsonObject container = newObject();
+  JsonObject container = newObject();
   container->set("name", kContainerName);
   container->set("image", settings.image);
   if (!settings.imagePullPolicy.empty())
@@ -106,7 +106,7 @@ JsonObject makeContainer(const ContainerPlan& plan, const InjectionSettings& set
   if (plan.mode == Mode::kNative) container->set("restartPolicy", "Always");
   if (plan.resources) container->set("resources", resources(overrides));
   container->set("securityContext", securityContext(plan.profile));
-  const JsonArray mounts = newArray();
+  JsonArray mounts = newArray();
   mounts->add(mount(plan.tokenVolume, kTokenDirectory));
   mounts->add(mount(plan.tokenVolume, kServiceAccountDirectory));
   container->set("volumeMounts", mounts);
@@ -115,10 +115,10 @@ JsonObject makeContainer(const ContainerPlan& plan, const InjectionSettings& set
 }
 
 JsonObject makeTokenVolume(const std::string& name, const std::string& secret) {
-  const JsonObject source = newObject();
+  JsonObject source = newObject();
   source->set("secretName", secret);
   source->set("optional", true);
-  const JsonObject volume = newObject();
+  JsonObject volume = newObject();
   volume->set("name", name);
   volume->set("secret", source);
   return volume;

@@ -15,7 +15,7 @@ std::string freeVolumeName(const Pod& pod) {
 }
 
 std::string status(Profile profile, Mode mode, const Overrides& overrides) {
-  const JsonObject object = newObject();
+  JsonObject object = newObject();
   object->set("version", kVersion);
   object->set("profile", toText(profile));
   object->set("mode", toText(mode));
@@ -32,7 +32,7 @@ Injection inject(const Pod& pod, Profile profile, Mode mode, const InjectionSett
   plan.mode = mode;
   plan.resources = !pod.podLevelResources();
   plan.tokenVolume = freeVolumeName(pod);
-  const JsonObject container = makeContainer(plan, settings, overrides);
+  JsonObject container = makeContainer(plan, settings, overrides);
 
   Patch patch(pod.json());
   if (mode == Mode::kNative) {
@@ -46,7 +46,7 @@ Injection inject(const Pod& pod, Profile profile, Mode mode, const InjectionSett
   std::set<std::string> present = pod.pullSecrets();
   for (const std::string& name : settings.pullSecrets) {
     if (!present.insert(name).second) continue;
-    const JsonObject reference = newObject();
+    JsonObject reference = newObject();
     reference->set("name", name);
     patch.append({"spec", "imagePullSecrets"}, reference);
   }
@@ -55,7 +55,7 @@ Injection inject(const Pod& pod, Profile profile, Mode mode, const InjectionSett
 }
 
 Patch markSkipped(const Pod& pod, const std::string& reason) {
-  const JsonObject object = newObject();
+  JsonObject object = newObject();
   object->set("skipped", reason);
   Patch patch(pod.json());
   patch.set({"metadata", "annotations", kStatusAnnotation}, toText(object));

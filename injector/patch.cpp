@@ -45,7 +45,7 @@ void Patch::insert(const JsonPath& path, const std::string& position,
   const JsonObject parent = parentOf(path);
   const std::string pointer = toPointer(path);
   if (created_.count(pointer) == 0 && arrayMember(parent, path.back()).isNull()) {
-    const JsonArray list = newArray();
+    JsonArray list = newArray();
     list->add(value);
     addOperation(pointer, list);
     created_.insert(pointer);
@@ -69,7 +69,7 @@ JsonObject Patch::parentOf(const JsonPath& path) {
 }
 
 void Patch::addOperation(const std::string& pointer, const Poco::Dynamic::Var& value) {
-  const JsonObject operation = newObject();
+  JsonObject operation = newObject();
   operation->set("op", "add");
   operation->set("path", pointer);
   operation->set("value", value);

@@ -45,8 +45,8 @@ class Patch {
   void insert(const JsonPath& path, const std::string& position, const Poco::Dynamic::Var& value);
   void addOperation(const std::string& pointer, const Poco::Dynamic::Var& value);
 
-  const JsonObject document_;
-  const JsonArray operations_ = newArray();
+  JsonObject document_;
+  JsonArray operations_ = newArray();
   std::set<std::string> created_;  // Pointers of objects and lists this patch has added.
 };
 
