@@ -22,12 +22,16 @@
 namespace dormouse {
 namespace {
 
+// How long after the deadline a connection is ended that could not be answered.
+constexpr auto kGrace = std::chrono::milliseconds(100);
+
 // True once the descriptor has something to read, or its peer is gone.
 bool waitReadable(int fd, TimePoint until) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Watchdog::now()).count();
     pollfd entry{fd, POLLIN, 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(std::clamp<long long>(left, 0, 3'600'000)));
+    const int ready =
+        ::poll(&entry, 1, static_cast<int>(std::clamp<long long>(left, 0, 3'600'000)));
     if (ready > 0) return true;
     if (ready == 0 && Watchdog::now() >= until) return false;
     if (ready < 0 && errno != EINTR) return false;
@@ -46,17 +50,18 @@ bool wantsKeepAlive(const HttpRequest& request) {
 }  // namespace
 
 HttpConnection::HttpConnection(const Poco::Net::StreamSocket& socket, HttpServerShared& shared)
-    : TCPServerConnection(socket), shared_(shared), id_(shared.connections.add(fd())) {}
+    : shared_(shared), socket_(socket), id_(shared.connections.add(fd())) {}
 
 HttpConnection::~HttpConnection() {
   if (registered_) shared_.connections.remove(id_);
 }
 
-int HttpConnection::fd() {
-  return socket().impl()->sockfd();
+int HttpConnection::fd() const {
+  return socket_.impl()->sockfd();
 }
 
 void HttpConnection::run() {
+  const std::unique_ptr<HttpConnection> self(this);
   try {
     serve();
   } catch (const Poco::Exception& error) {
@@ -68,15 +73,15 @@ void HttpConnection::run() {
 }
 
 void HttpConnection::serve() {
-  socket().setNoDelay(true);
+  socket_.setNoDelay(true);
   const TimePoint accepted = Watchdog::now();
   if (!waitForBytes(std::min(shared_.options.idleBefore, shared_.options.requestDeadline))) return;
   if (shared_.options.tls) {
     // The handshake itself happens with the first read, under the first request's deadline.
-    socket() = Poco::Net::SecureStreamSocket::attach(socket(), shared_.options.tls());
+    socket_ = Poco::Net::SecureStreamSocket::attach(socket_, shared_.options.tls());
   }
   TimePoint began = accepted;
-  while (serveRequest(began)) {
+  while (serveRequest(began + shared_.options.requestDeadline)) {
     if (!waitForBytes(trusted_ ? shared_.options.idleAfter : shared_.options.idleBefore)) return;
     began = Watchdog::now();
   }
@@ -85,29 +90,23 @@ void HttpConnection::serve() {
 bool HttpConnection::waitForBytes(Nanos atMost) {
   if (!input_.empty()) return true;
   // Bytes that OpenSSL has decrypted already are not seen by poll.
-  if (socket().secure() && socket().available() > 0) return true;
+  if (socket_.secure() && socket_.available() > 0) return true;
   return waitReadable(fd(), Watchdog::now() + atMost);
 }
 
-bool HttpConnection::serveRequest(TimePoint began) {
+bool HttpConnection::serveRequest(TimePoint deadline) {
   HttpRequest request;
   std::optional<HttpResponse> response;
-  {
-    const Deadline deadline(shared_.watchdog, began + shared_.options.requestDeadline, [this] {
-      // First the reading ends, so that a plain connection still gets its answer; if that was not
-      // what it hung on, everything does.
-      ::shutdown(fd(), expired_ ? SHUT_RDWR : SHUT_RD);
-      return expired_.exchange(true) ? TimePoint::max() : Watchdog::now() + std::chrono::seconds(1);
+  try {
+    // What is waited for in receive() ends by itself, with an answer. This is for a peer that stops
+    // within a TLS record or handshake, and for one that does not take a "100 Continue".
+    const Deadline guard(shared_.watchdog, deadline + kGrace, [this] {
+      abort();
+      return TimePoint::max();
     });
-    try {
-      if (!readRequest(request) && !expired_) return false;
-    } catch (const Problem& problem) {
-      response = problemResponse(problem);
-    }
-  }
-  if (expired_) {
-    if (socket().secure()) return false;
-    response = problemResponse(Problem(408, "the request did not arrive in time"));
+    if (!readRequest(request, deadline)) return false;
+  } catch (const Problem& problem) {
+    response = problemResponse(problem);
   }
   const bool readable = !response;
   if (readable) {
@@ -127,23 +126,23 @@ bool HttpConnection::serveRequest(TimePoint began) {
   return keepAlive;
 }
 
-bool HttpConnection::readRequest(HttpRequest& request) {
+bool HttpConnection::readRequest(HttpRequest& request, TimePoint deadline) {
   const std::size_t limit = shared_.options.limits.headBytes;
   std::size_t length = 0;
   while ((length = headLength(std::string_view(input_).substr(0, limit))) == 0) {
     if (input_.size() >= limit) {
       throw Problem(431, "the request head is larger than " + std::to_string(limit) + " bytes");
     }
-    if (!receive()) return false;
+    if (!receive(deadline)) return false;
   }
   request = parseHead(std::string_view(input_).substr(0, length));
-  request.peer = socket().peerAddress().toString();
+  request.peer = socket_.peerAddress().toString();
   input_.erase(0, length);
-  readBody(request);
+  readBody(request, deadline);
   return true;
 }
 
-void HttpConnection::readBody(HttpRequest& request) {
+void HttpConnection::readBody(HttpRequest& request, TimePoint deadline) {
   const HttpLimits& limits = shared_.options.limits;
   const BodyFraming framing = bodyFraming(request, limits);
   const std::string& expect = request.header("Expect");
@@ -158,7 +157,7 @@ void HttpConnection::readBody(HttpRequest& request) {
   for (;;) {
     if (framing.chunked) decoder.feed(input_);
     if (framing.chunked ? decoder.done() : input_.size() >= framing.length) break;
-    if (!receive()) throw Problem(400, "the body ends before its announced length");
+    if (!receive(deadline)) throw Problem(400, "the body ends before its announced length");
   }
   if (framing.chunked) {
     request.body = decoder.takeBody();
@@ -168,10 +167,14 @@ void HttpConnection::readBody(HttpRequest& request) {
   }
 }
 
-bool HttpConnection::receive() {
+bool HttpConnection::receive(TimePoint deadline) {
   std::array<char, 8192> chunk;
   for (int tries = 0; tries < 8; ++tries) {
-    const int n = socket().receiveBytes(chunk.data(), static_cast<int>(chunk.size()));
+    const bool decrypted = socket_.secure() && socket_.available() > 0;
+    if (!decrypted && !waitReadable(fd(), deadline)) {
+      throw Problem(408, "the request did not arrive in time");
+    }
+    const int n = socket_.receiveBytes(chunk.data(), static_cast<int>(chunk.size()));
     if (n > 0) {
       input_.append(chunk.data(), static_cast<std::size_t>(n));
       return true;
@@ -185,8 +188,8 @@ bool HttpConnection::receive() {
 void HttpConnection::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t part = std::min<std::size_t>(bytes.size(), 1 << 20);
-    const int flags = socket().secure() ? 0 : MSG_NOSIGNAL;
-    const int n = socket().sendBytes(bytes.data(), static_cast<int>(part), flags);
+    const int flags = socket_.secure() ? 0 : MSG_NOSIGNAL;
+    const int n = socket_.sendBytes(bytes.data(), static_cast<int>(part), flags);
     if (n <= 0) throw Poco::IOException("nothing was sent");
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -210,7 +213,7 @@ bool HttpConnection::sendResponse(HttpResponse& response, bool keepAlive, bool w
   {
     const Deadline deadline(shared_.watchdog, Watchdog::now() + shared_.options.requestDeadline,
                             [this] {
-                              ::shutdown(fd(), SHUT_RDWR);
+                              abort();
                               return TimePoint::max();
                             });
     send(bytes.str());
@@ -218,15 +221,22 @@ bool HttpConnection::sendResponse(HttpResponse& response, bool keepAlive, bool w
   if (!response.takeSocket) return true;
   shared_.connections.remove(id_);
   registered_ = false;
-  auto stream = std::make_unique<StreamSocket>(socket());
-  socket() = Poco::Net::StreamSocket();  // From now on the stream's owner alone holds the socket.
+  auto stream = std::make_unique<StreamSocket>(socket_);
+  socket_ = Poco::Net::StreamSocket();  // From now on the stream's owner alone holds the socket.
   response.takeSocket(std::move(stream));
   return false;
 }
 
+void HttpConnection::abort() {
+  // With a reset at the close, so that the kernel keeps nothing for a peer that does not read.
+  const ::linger reset{1, 0};
+  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::shutdown(fd(), SHUT_RDWR);
+}
+
 void HttpConnection::linger() {
-  if (socket().secure()) {
-    socket().shutdown();  // close_notify, then both directions.
+  if (socket_.secure()) {
+    socket_.shutdown();  // close_notify, then both directions.
     return;
   }
   ::shutdown(fd(), SHUT_WR);

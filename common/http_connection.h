@@ -1,9 +1,9 @@
 // One connection of an HTTP server: request after request, on one thread.
 #pragma once
 
-#include <Poco/Net/TCPServerConnection.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/Runnable.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,34 +25,41 @@ struct HttpServerShared {
   OpenConnections connections;
 };
 
-/// Made by the server for an accepted socket, and run and destroyed by one thread of its pool.
-class HttpConnection final : public Poco::Net::TCPServerConnection {
+/// Made by the server for an accepted socket and run by one thread of its pool. Owns itself from
+/// run() on, since nobody waits for a connection in particular.
+class HttpConnection final : public Poco::Runnable {
  public:
   HttpConnection(const Poco::Net::StreamSocket& socket, HttpServerShared& shared);
   ~HttpConnection() override;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+  /// Serves the connection to its end, then destroys the object.
   void run() override;
 
  private:
   void serve();
   /// Waits for the first byte of a request. False: none came in time.
   bool waitForBytes(Nanos atMost);
-  /// Reads and answers one request. False: the connection is over.
-  bool serveRequest(TimePoint began);
-  /// Reads one request. False: the peer has closed, or the deadline has come. Throws Problem.
-  bool readRequest(HttpRequest& request);
-  void readBody(HttpRequest& request);
-  /// Appends what has come to input_; false at the stream's end.
-  bool receive();
+  /// Reads and answers one request that has to be complete at `deadline`. False: the connection is
+  /// over.
+  bool serveRequest(TimePoint deadline);
+  /// Reads one request. False: the peer has closed. Throws Problem.
+  bool readRequest(HttpRequest& request, TimePoint deadline);
+  void readBody(HttpRequest& request, TimePoint deadline);
+  /// Appends what has come to input_; false at the stream's end. Throws Problem 408.
+  bool receive(TimePoint deadline);
   void send(std::string_view bytes);
   bool sendResponse(HttpResponse& response, bool keepAlive, bool withBody);
+  /// For the watchdog: ends a read or write that blocks, and the connection with it.
+  void abort();
   /// Ends our side and reads what is on its way: a close with unread bytes would send a reset, and
   /// the peer might never see the answer.
   void linger();
-  int fd();
+  int fd() const;
 
   HttpServerShared& shared_;
+  Poco::Net::StreamSocket socket_;
   const OpenConnections::Id id_;
-  std::atomic<bool> expired_{false};
   bool trusted_ = false;
   bool registered_ = true;
   std::string input_;  // Received and not yet used.

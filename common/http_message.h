@@ -27,7 +27,8 @@ struct HttpRequest {
   Poco::Net::NameValueCollection headers;  // Names compare without case.
   bool http11 = true;                      // False: HTTP/1.0.
   std::string body;
-  std::string peer;  // The client's address and port, for the log.
+  std::string peer;       // The client's address and port, for the log.
+  std::string principal;  // Who is calling; empty until the handler has found out.
 
   /// The field's value; empty if there is none.
   const std::string& header(const std::string& name) const;
@@ -45,7 +46,7 @@ struct HttpResponse {
 };
 
 /// Answers one request. Called by several threads at once. May throw Problem, or anything else
-/// (answered 500).
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+/// (answered 500). The request is the handler's to change.
+using HttpHandler = std::function<HttpResponse(HttpRequest&)>;
 
 }  // namespace dormouse

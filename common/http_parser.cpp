@@ -17,7 +17,8 @@ namespace {
 
 // RFC 9110, section 5.6.2.
 bool isTokenCharacter(char c) {
-  const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  const bool alphanumeric =
+      (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   return alphanumeric || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
@@ -39,7 +40,8 @@ void checkLines(std::string_view head) {
     if (controls) throw Problem(400, "the request head contains a control character");
     if (first) {
       // METHOD SP TARGET SP VERSION, one space each (RFC 9112, section 3).
-      if (std::count(line.begin(), line.end(), ' ') != 2 || !isToken(line.substr(0, line.find(' '))))
+      if (std::count(line.begin(), line.end(), ' ') != 2 ||
+          !isToken(line.substr(0, line.find(' '))))
         throw Problem(400, "the request line is not METHOD TARGET VERSION");
     } else if (!line.empty() && !isToken(line.substr(0, line.find(':')))) {
       throw Problem(400, "a header line is not NAME: VALUE");
@@ -150,7 +152,8 @@ std::optional<std::string> ChunkedDecoder::takeLine(std::string& bytes) {
   if (end == std::string::npos) return std::nullopt;
   std::string line = bytes.substr(0, end);
   bytes.erase(0, end + 1);
-  if (line.empty() || line.back() != '\r') throw Problem(400, "a chunk's line does not end in CRLF");
+  if (line.empty() || line.back() != '\r')
+    throw Problem(400, "a chunk's line does not end in CRLF");
   line.pop_back();
   return line;
 }
@@ -192,7 +195,8 @@ void ChunkedDecoder::feed(std::string& bytes) {
         throw Problem(400, "a chunk's size is not a hexadecimal number");
       }
       if (error != std::errc() || size > limits_.bodyBytes - body_.size()) {
-        throw Problem(413, "the body is larger than " + std::to_string(limits_.bodyBytes) + " bytes");
+        throw Problem(413,
+                      "the body is larger than " + std::to_string(limits_.bodyBytes) + " bytes");
       }
       missing_ = static_cast<std::size_t>(size);
       state_ = size == 0 ? State::kTrailer : State::kData;

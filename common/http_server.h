@@ -1,13 +1,14 @@
-// An HTTP/1.1 server: Poco's TCP server and threads, our own connections.
+// An HTTP/1.1 server: Poco's sockets and threads, our own connections.
 #pragma once
 
 #include <Poco/Net/Context.h>
+#include <Poco/Net/ServerSocket.h>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <thread>
 
 #include "common/http_message.h"
 #include "common/ip.h"
@@ -16,10 +17,7 @@
 
 namespace Poco {
 class ThreadPool;
-namespace Net {
-class TCPServer;
 }
-}  // namespace Poco
 
 namespace dormouse {
 
@@ -33,7 +31,7 @@ struct HttpServerOptions {
   /// answered below 400, and afterwards.
   Nanos idleBefore = std::chrono::seconds(5);
   Nanos idleAfter = std::chrono::seconds(30);
-  /// Connections served at once. One more ends the least useful one (OpenConnections::makeRoom).
+  /// Connections served at once. One more ends the least useful one (OpenConnections::awaitRoom).
   int maxThreads = 64;
   Nanos bindRetry = std::chrono::seconds(1);
   /// If set, connections speak TLS with the context it returns at that moment. Called on the
@@ -46,8 +44,8 @@ struct HttpServerOptions {
 struct HttpServerShared;
 
 /// Owned by whoever wires the program; start() and stop() are called on one thread. Each open
-/// connection holds one thread of a pool of at most maxThreads; asleep it wakes four times a second
-/// (Poco's accept loop).
+/// connection holds one thread; asleep, none of its threads wakes. (Poco's TCPServer is not used:
+/// its accept loop wakes four times a second, and its dispatcher can miss the call to stop.)
 class HttpServer {
  public:
   /// REQUIRES: log and watchdog outlive the server.
@@ -67,12 +65,15 @@ class HttpServer {
 
  private:
   bool tryBind(bool first);
+  void acceptLoop();
+  void acceptOne();
 
   Watchdog& watchdog_;
   const std::unique_ptr<HttpServerShared> shared_;
   const std::unique_ptr<Poco::ThreadPool> pool_;
-  std::unique_ptr<Poco::Net::TCPServer> server_;  // Under mutex_ until stop() has cancelled retry_.
-  std::mutex mutex_;
+  const int stopEvent_;               // An eventfd: readable once the accept loop is to end.
+  Poco::Net::ServerSocket listener_;  // Set before acceptor_ begins.
+  std::thread acceptor_;              // Not running while the address could not be bound.
   Watchdog::Id retry_ = 0;
   std::atomic<std::uint16_t> port_{0};
 };

@@ -21,11 +21,13 @@ OpenConnections::Id OpenConnections::add(int fd) {
 void OpenConnections::remove(Id id) {
   const std::lock_guard lock(mutex_);
   entries_.erase(id);
+  changed_.notify_one();
 }
 
 void OpenConnections::setServing(Id id, bool serving) {
   const std::lock_guard lock(mutex_);
   entries_.at(id).serving = serving;
+  if (!serving) changed_.notify_one();
 }
 
 void OpenConnections::trust(Id id) {
@@ -33,21 +35,30 @@ void OpenConnections::trust(Id id) {
   entries_.at(id).trusted = true;
 }
 
-void OpenConnections::makeRoom(std::size_t limit) {
-  const std::lock_guard lock(mutex_);
-  if (entries_.size() < limit) return;
+void OpenConnections::endLeastUseful() {
   Entry* victim = nullptr;
   for (auto& [id, entry] : entries_) {
-    if (entry.serving || entry.ending) continue;
+    if (entry.ending) return;  // Its place will be free in a moment.
+    if (entry.serving) continue;
     if (victim == nullptr || (victim->trusted && !entry.trusted)) victim = &entry;
   }
   if (victim != nullptr) end(*victim);
+}
+
+bool OpenConnections::awaitRoom(std::size_t limit) {
+  std::unique_lock lock(mutex_);
+  while (!stopping_ && entries_.size() >= limit) {
+    endLeastUseful();
+    changed_.wait(lock);
+  }
+  return !stopping_;
 }
 
 void OpenConnections::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
   for (auto& [id, entry] : entries_) end(entry);
+  changed_.notify_one();
 }
 
 bool OpenConnections::stopping() const {

@@ -1,6 +1,7 @@
 // The sockets a server's threads are busy with: to end them all, or the least useful one.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -17,15 +18,15 @@ class OpenConnections {
   /// After stop(), the socket is shut down at once.
   Id add(int fd);
   void remove(Id id);
-  /// While a handler runs, the connection is not chosen by makeRoom().
+  /// While a handler runs, the connection is not chosen by awaitRoom().
   void setServing(Id id, bool serving);
   /// The connection has brought a valid request.
   void trust(Id id);
 
-  /// If `limit` connections are open, shuts one down: the oldest that has not brought a valid
-  /// request, else the oldest that is waiting for one. So nobody who merely connects can keep
-  /// others out.
-  void makeRoom(std::size_t limit);
+  /// Returns once fewer than `limit` connections are open; false after stop(). If there are as
+  /// many, one is shut down: the oldest that has not brought a valid request, else the oldest that
+  /// is waiting for one. So nobody who merely connects can keep others out.
+  bool awaitRoom(std::size_t limit);
 
   /// Shuts every socket down, now and whenever one is added.
   void stop();
@@ -39,9 +40,11 @@ class OpenConnections {
     bool ending = false;
   };
   static void end(Entry& entry);
+  void endLeastUseful();
 
   mutable std::mutex mutex_;
-  std::map<Id, Entry> entries_;  // Oldest first.
+  std::condition_variable changed_;  // One is gone or may be ended, or everything stops.
+  std::map<Id, Entry> entries_;      // Oldest first.
   Id lastId_ = 0;
   bool stopping_ = false;
 };

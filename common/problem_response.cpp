@@ -37,7 +37,7 @@ HttpResponse problemResponse(const Problem& problem) {
   return response;
 }
 
-HttpResponse answer(const HttpHandler& handler, const HttpRequest& request, const Log& log) {
+HttpResponse answer(const HttpHandler& handler, HttpRequest& request, const Log& log) {
   try {
     return handler(request);
   } catch (const Problem& problem) {

@@ -13,6 +13,6 @@ HttpResponse problemResponse(const Problem& problem);
 
 /// Calls the handler and turns whatever it throws into an answer: a Problem into itself, anything
 /// else into a 500 whose cause stands in the log alone. The one place where that happens.
-HttpResponse answer(const HttpHandler& handler, const HttpRequest& request, const Log& log);
+HttpResponse answer(const HttpHandler& handler, HttpRequest& request, const Log& log);
 
 }  // namespace dormouse

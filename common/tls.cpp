@@ -11,7 +11,7 @@ TlsFiles::TlsFiles(std::string certificateFile, std::string keyFile, const Log& 
     : certificateFile_(std::move(certificateFile)), keyFile_(std::move(keyFile)), log_(log) {}
 
 std::timespec TlsFiles::modified(const std::string& file) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(file.c_str(), &info) == 0 ? info.st_mtim : std::timespec{};
 }
 
@@ -28,7 +28,7 @@ Poco::Net::Context::Ptr TlsFiles::load() const {
   params.certificateFile = certificateFile_;
   params.verificationMode = Poco::Net::Context::VERIFY_NONE;
   params.cipherList = "HIGH:!aNULL:!eNULL:!SHA1:!kRSA";
-  const Poco::Net::Context::Ptr context(
+  Poco::Net::Context::Ptr context(
       new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, params));
   context->requireMinimumProtocol(Poco::Net::Context::PROTO_TLSV1_2);
   return context;

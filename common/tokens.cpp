@@ -52,7 +52,7 @@ enum class FileState : std::uint8_t { kRead, kNoFile, kUnreadable, kTooLarge };
 FileState readFile(const std::string& path, std::string& content) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return errno == ENOENT ? FileState::kNoFile : FileState::kUnreadable;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd);
     return FileState::kNoFile;
@@ -103,8 +103,9 @@ HashedToken parseHashedToken(std::string_view text) {
     if (valid) result.hash[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
   if (!valid) {
-    throw std::invalid_argument("a hashed token is NAME=HEX with the 64 hexadecimal digits of "
-                                "the token's SHA-256");
+    throw std::invalid_argument(
+        "a hashed token is NAME=HEX with the 64 hexadecimal digits of "
+        "the token's SHA-256");
   }
   return result;
 }

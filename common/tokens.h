@@ -58,7 +58,7 @@ class Tokens {
   const Clock& clock_;
   const Log& log_;
   std::mutex mutex_;
-  std::deque<TimePoint> failures_;     // The last ten at most, within the last minute.
+  std::deque<TimePoint> failures_;    // The last ten at most, within the last minute.
   std::set<std::string> complained_;  // Files logged as unusable; bounded.
 };
 

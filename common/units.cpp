@@ -12,8 +12,12 @@ namespace {
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 3> kSizeUnits = {
     {{"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}}};
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 6> kTimeUnits = {
-    {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000},
-     {"us", 1'000}, {"ns", 1}}};
+    {{"h", 3'600'000'000'000},
+     {"m", 60'000'000'000},
+     {"s", 1'000'000'000},
+     {"ms", 1'000'000},
+     {"us", 1'000},
+     {"ns", 1}}};
 constexpr std::int64_t kLongest = 876'000 * kTimeUnits[0].second;
 
 // Takes the digits at the beginning of `text`.
@@ -41,7 +45,8 @@ std::optional<std::uint64_t> parseByteSize(std::string_view text) {
 
 std::string formatByteSize(std::uint64_t bytes) {
   for (const auto& [unit, factor] : kSizeUnits) {
-    if (bytes != 0 && bytes % factor == 0) return std::to_string(bytes / factor) + std::string(unit);
+    if (bytes != 0 && bytes % factor == 0)
+      return std::to_string(bytes / factor) + std::string(unit);
   }
   return std::to_string(bytes);
 }
