@@ -26,16 +26,16 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
   const MirrorSettings& limits = settings.mirror;
   for (const std::uint16_t port : spec.ports) {
     if (contains(limits.ownPorts, port)) {
-      throw Problem(400,
-                    "port " + std::to_string(port) +
-                        " is the sidecar's own: its traffic cannot be mirrored",
-                    "ports");
+      throw Problem(
+          400,
+          "port " + std::to_string(port) + " is the sidecar's own: its traffic cannot be mirrored",
+          "ports");
     }
     if (!limits.allowedPorts.empty() && !contains(limits.allowedPorts, port)) {
-      throw Problem(403,
-                    "port " + std::to_string(port) +
-                        " is not among the ports that the administrator allows",
-                    "ports");
+      throw Problem(
+          403,
+          "port " + std::to_string(port) + " is not among the ports that the administrator allows",
+          "ports");
     }
   }
   if (spec.ttl.count() == 0) spec.ttl = std::min(limits.defaultTtl, limits.maxTtl);

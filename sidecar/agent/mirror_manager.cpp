@@ -1,8 +1,7 @@
 #include "agent/mirror_manager.h"
 
-#include <malloc.h>
-
 #include <Poco/RandomStream.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -105,8 +104,9 @@ std::unique_ptr<capture::Capture> MirrorManager::open(const wire::MirrorSpec& sp
   options.device = settings_.capture.device;
   options.ringBytes = settings_.capture.ringBytes;
   options.batch = settings_.capture.batch;
-  const auto transport = spec.protocol == wire::Protocol::kTcp ? capture::Transport::kTcp
-                                                               : capture::Transport::kUdp;
+  options.snaplen = static_cast<int>(settings_.capture.snaplen);
+  const auto transport =
+      spec.protocol == wire::Protocol::kTcp ? capture::Transport::kTcp : capture::Transport::kUdp;
   const bool whole = !push && spec.format == wire::Format::kPcap;
   options.filter = whole ? capture::bothDirectionsFilter(transport, spec.ports)
                          : capture::reassemblyFilter(transport, spec.ports);
@@ -124,6 +124,10 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
   mirror::MirrorReport report;
   {
     const std::lock_guard lock(mutex_);
+    if (shuttingDown_) {
+      active_.erase(id);
+      throw Problem(503, "the sidecar is shutting down");
+    }
     Active& active = active_.at(id);
     if (!loop_) {
       loop_ = std::make_shared<DataLoop>(
@@ -181,11 +185,11 @@ void MirrorManager::forgetOld() {
 mirror::MirrorReport MirrorManager::createPush(const std::string& owner,
                                                const wire::MirrorSpec& spec) {
   wire::MirrorSpec admitted = admitSpec(settings_, spec);
-  std::shared_ptr<sink::Target> target = dependencies_.resolveTarget(admitted);
+  std::unique_ptr<sink::Target> target = dependencies_.resolveTarget(admitted);
   const mirror::MirrorIdentity identity = reserve(owner, std::move(admitted), true);
   try {
     startOnLoop(identity.id, open(identity.spec, true),
-                makePushMirror(settings_, identity, std::move(target)));
+                makePushMirror(settings_, identity, std::move(target), dependencies_.clock));
   } catch (...) {
     release(identity.id);
     throw;
@@ -246,7 +250,8 @@ mirror::MirrorReport MirrorManager::find(const std::string& id) {
 mirror::MirrorReport MirrorManager::end(const std::string& owner, const std::string& id) {
   const mirror::MirrorReport before = find(id);
   if (before.owner != owner) {
-    throw Problem(403, "mirror " + id + " belongs to " + before.owner + ": only its owner may end it");
+    throw Problem(403,
+                  "mirror " + id + " belongs to " + before.owner + ": only its owner may end it");
   }
   if (before.state == mirror::State::kEnded) return before;
   endThese({id}, "deleted", std::chrono::seconds(3));
@@ -289,7 +294,8 @@ mirror::AgentStatus MirrorManager::status() {
   status.mirrors = activeReports();
   status.awake = !status.mirrors.empty();
   status.version = version_;
-  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);
+  status.uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);
   const std::lock_guard lock(mutex_);
   status.packetsSeen = endedPackets_;
   status.kernelDrops = endedDrops_;

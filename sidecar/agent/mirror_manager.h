@@ -27,7 +27,7 @@ struct ManagerDependencies {
   Executor& executor;
   std::function<std::unique_ptr<capture::Capture>(const capture::PcapOptions&)> openCapture;
   /// Resolves `to` on the caller's thread; throws Problem.
-  std::function<std::shared_ptr<sink::Target>(const wire::MirrorSpec&)> resolveTarget;
+  std::function<std::unique_ptr<sink::Target>(const wire::MirrorSpec&)> resolveTarget;
   /// Told of every mirror that is live and of every one that has ended. Any thread.
   std::function<void(const mirror::MirrorReport&)> onWake;
   std::function<void(const mirror::MirrorReport&)> onSleep;
@@ -38,7 +38,8 @@ struct ManagerDependencies {
 class MirrorManager final : public mirror::MirrorService {
  public:
   MirrorManager(Settings settings, ManagerDependencies dependencies, std::string version);
-  /// REQUIRES: shutdown() was called, or no mirror was ever made; the executor still runs or has ended.
+  /// REQUIRES: shutdown() was called, or no mirror was ever made; the executor still runs or has
+  /// ended.
   ~MirrorManager() override;
 
   mirror::MirrorReport createPush(const std::string& owner, const wire::MirrorSpec& spec) override;
@@ -50,7 +51,8 @@ class MirrorManager final : public mirror::MirrorService {
   std::vector<mirror::MirrorReport> endAll(const std::string& owner) override;
   mirror::AgentStatus status() override;
 
-  /// Refuses new mirrors, ends all with "shutdown" and waits until they have ended, at most `patience`.
+  /// Refuses new mirrors, ends all with "shutdown" and waits until they have ended, at most
+  /// `patience`.
   void shutdown(std::chrono::milliseconds patience);
 
  private:

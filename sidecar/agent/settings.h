@@ -18,6 +18,7 @@ struct CaptureSettings {
   std::size_t ringBytes = 8 << 20;        // Per mirror; outside the cgroup's account.
   std::size_t ringBytesTotal = 64 << 20;  // Of all mirrors, for that reason.
   std::chrono::milliseconds batch{5};     // How long the kernel may collect packets.
+  std::uint32_t snaplen = 262144;         // GRO, TSO and BIG TCP make frames far above the MTU.
 };
 
 struct MirrorSettings {

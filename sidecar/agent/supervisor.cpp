@@ -78,7 +78,7 @@ std::string describeEnd(int status) {
 
 }  // namespace
 
-int supervise(const std::function<int()>& worker, Log& log) {
+int supervise(const std::function<int()>& worker, const Log& log) {
   const SignalMask signals;
   int stopRequests = 0;
   for (;;) {

@@ -11,12 +11,13 @@ namespace dormouse::agent {
 
 /// Runs `worker` in a forked child and forks a fresh one within 100 ms whenever it ends by itself:
 /// as a restartable init container the agent counts for its pod's readiness, so PID 1 must not
-/// die of what the worker dies of. Forks and never execs: an exec under no_new_privs would lose the file capability.
+/// die of what the worker dies of. Forks and never execs: an exec under no_new_privs would lose the
+/// file capability.
 ///
-/// SIGTERM and SIGINT are passed on and end the supervision with the worker's exit code; a second one kills
-/// the worker. A worker that ends with kBadStart is not started again. Returns the
+/// SIGTERM and SIGINT are passed on and end the supervision with the worker's exit code; a second
+/// one kills the worker. A worker that ends with kBadStart is not started again. Returns the
 /// process's exit code. REQUIRES: no other thread exists yet.
-int supervise(const std::function<int()>& worker, Log& log);
+int supervise(const std::function<int()>& worker, const Log& log);
 
 /// The worker's exit code for "this can never work": bad files named by flags, for instance.
 inline constexpr int kBadStart = 2;

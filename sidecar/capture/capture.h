@@ -24,7 +24,9 @@ class Capture {
   virtual int fd() const = 0;
   virtual LinkType linkType() const = 0;
   /// Hands every packet that is ready, at most `limit`, to the handler; never blocks. Returns how
-  /// many. Throws std::runtime_error if the capture has died (its only interface went away).
+  /// many; if packets are left, fd() stays readable. Throws std::runtime_error if the capture has
+  /// died, and whatever the handler throws: the packets after that one come with the next call.
+  /// REQUIRES: limit > 0.
   virtual int dispatch(PacketHandler& handler, int limit) = 0;
   /// Packets that passed the filter and that the kernel then dropped because the ring was full,
   /// since the opening.

@@ -18,7 +18,11 @@ enum class Decoded : std::uint8_t {
 /// with options (RFC 791); IPv6 with extension headers (RFC 8200: hop-by-hop, routing, destination
 /// options, fragment; RFC 4302 authentication header); TCP (RFC 9293); UDP (RFC 768). An IPv4 total
 /// length or IPv6 payload length of 0 (BIG TCP) means: as far as the frame goes. Trailing
-/// link-layer padding is not payload. Every length is checked before it is used.
+/// link-layer padding is not payload, nor is what follows a UDP datagram's own length. An IPv6
+/// packet whose routing header has segments left is not yet where it goes: unsupported. Checksums
+/// are not verified, for offloading leaves them unset on local links. Every length is checked
+/// before it is used. Unless kPacket is returned, fields of `packet` that were not reached are as
+/// in a fresh one.
 Decoded decode(LinkType link, const RawPacket& raw, Packet& packet);
 
 }  // namespace dormouse::capture

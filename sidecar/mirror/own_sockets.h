@@ -11,11 +11,12 @@ namespace dormouse::mirror {
 class OwnSockets {
  public:
   void add(const Endpoint& local) { locals_.insert(local); }
-  void remove(const Endpoint& local) { locals_.erase(local); }
+  /// REQUIRES: local was added. Sockets to different destinations may share a local end.
+  void remove(const Endpoint& local) { locals_.erase(locals_.find(local)); }
   bool contains(const Endpoint& endpoint) const { return locals_.count(endpoint) != 0; }
 
  private:
-  std::set<Endpoint> locals_;
+  std::multiset<Endpoint> locals_;
 };
 
 }  // namespace dormouse::mirror

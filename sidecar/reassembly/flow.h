@@ -39,6 +39,9 @@ struct FlowView {
   std::uint32_t packets = 0;  // Packets that share this flow's fate, the present one included.
   std::uint64_t bytes = 0;    // Payload delivered in order before this event.
   bool fromStart = true;      // False if the flow was joined in its middle.
+  /// The packet acknowledges more than the flow's packets before it: the server has sent something
+  /// in between. Never set for bytes that were held out of order, nor at an end.
+  bool answered = false;
 };
 
 }  // namespace dormouse::reassembly

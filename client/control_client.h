@@ -1,0 +1,61 @@
+// The sidecar's control API, as the client uses it. Blocking calls with time limits.
+#pragma once
+
+#include <Poco/Net/Context.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/URI.h>
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "client/outcome.h"
+#include "wire/mirror_spec.h"
+
+namespace dormouse::client {
+
+/// The sidecar cannot be reached, or it refused. what() is a printable sentence.
+class ControlError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct TlsOptions {
+  std::string caFile;       // Empty: the system's authorities.
+  bool skipVerify = false;  // Accept any certificate.
+};
+
+/// A stream whose head has come.
+struct OpenedStream {
+  Poco::Net::StreamSocket socket;   // Blocking still.
+  std::vector<std::uint8_t> early;  // The first bytes of the body, read along with the head.
+  std::string mirror;               // The mirror's id: letters, digits and hyphens.
+};
+
+/// Any thread may call; each call makes a connection of its own.
+class ControlClient {
+ public:
+  /// `url`: http:// or https://, a host, perhaps a port and a path prefix. Throws ControlError if
+  /// it is none or the CA file cannot be read.
+  ControlClient(const std::string& url, std::string token, const TlsOptions& tls);
+
+  /// GET /v1/stream. Returns once the sidecar says that the capture is live.
+  OpenedStream openStream(const wire::MirrorSpec& spec) const;
+  /// GET /v1/mirrors/{id}.
+  Report find(const std::string& id) const;
+  /// DELETE /v1/mirrors/{id}: the final report.
+  Report remove(const std::string& id) const;
+
+ private:
+  Poco::Net::StreamSocket connect() const;
+  Report callMirror(const std::string& method, const std::string& id) const;
+  std::string where() const;
+
+  Poco::URI url_;
+  std::string prefix_;  // The URL's path without its last slash.
+  std::string token_;
+  Poco::Net::Context::Ptr context_;  // Null for http://.
+};
+
+}  // namespace dormouse::client

@@ -1,0 +1,65 @@
+// What the developer sees.
+#pragma once
+
+#include <Poco/JSON/Object.h>
+
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "client/outcome.h"
+#include "client/replayer.h"
+#include "common/clock.h"
+
+namespace dormouse::client {
+
+enum class Style : std::uint8_t {
+  kLive,   // One line, rewritten at most five times a second.
+  kPlain,  // A line when something changed, at most every five seconds.
+  kQuiet,  // The end only, and notices.
+  kJson,   // Events as NDJSON, in the plain style's rhythm.
+};
+
+/// What was seen so far: the stream's account joined with the local one.
+struct Progress {
+  std::uint64_t connections = 0;
+  std::uint64_t open = 0;
+  std::uint64_t bytes = 0;
+  std::array<std::uint64_t, kReasonCount> skipped{};
+
+  bool operator==(const Progress&) const = default;
+};
+
+/// Writes to one stream. One thread only.
+class Display {
+ public:
+  /// `out` and `clock` must outlive this.
+  Display(Style style, std::ostream& out, const Clock& clock);
+
+  void started(const std::string& mirror, const std::string& what);
+  void progress(const Progress& progress);
+  /// Something the developer should know now. Never held back.
+  void notice(const std::string& sentence);
+  /// The end: the sidecar's report if there is one, the local account if there is one.
+  void ended(const std::optional<Report>& report, const LocalAccount* local, ExitCode code);
+
+ private:
+  void line(const std::string& text);
+  void event(const std::string& name, Poco::JSON::Object& object);
+  void endedText(const std::optional<Report>& report, const LocalAccount* local);
+
+  const Style style_;
+  std::ostream& out_;
+  const Clock& clock_;
+  Progress shown_;
+  TimePoint nextAt_;
+  std::size_t liveWidth_ = 0;  // Of the live line that stands on the terminal.
+};
+
+/// "1.5 MiB"
+std::string formatBytes(std::uint64_t bytes);
+
+/// "gap 3, joined-late 9"; empty if nothing is skipped.
+std::string formatSkipped(const std::array<std::uint64_t, kReasonCount>& skipped);
+
+}  // namespace dormouse::client

@@ -1,0 +1,44 @@
+// The local half of one mirrored connection or flow.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "common/clock.h"
+#include "common/reason.h"
+
+namespace dormouse::client {
+
+/// Told by a LocalEnd, on the loop's thread.
+class LocalEndListener {
+ public:
+  virtual ~LocalEndListener() = default;
+  /// The end is over: kNone, the local program got every byte; else why not. Called exactly once;
+  /// the end must not be destroyed within the call.
+  virtual void onLocalDone(std::uint64_t connection, Reason fate) = 0;
+  /// Nobody takes connections or datagrams at the local port; `detail` is what the system says.
+  /// onLocalDone follows, for UDP when the flow is over.
+  virtual void onLocalRefused(std::uint64_t connection, const std::string& detail) = 0;
+  /// The local program took `bytes`.
+  virtual void onLocalWritten(std::uint64_t bytes) = 0;
+};
+
+/// A socket to the local program. Owned by the Replayer; one thread. Nothing here blocks. After
+/// onLocalDone every call is ignored.
+class LocalEnd {
+ public:
+  virtual ~LocalEnd() = default;
+  /// The next bytes, or one datagram. They are copied or written.
+  virtual void write(std::span<const std::uint8_t> bytes) = 0;
+  /// The original came to its own end: pass that on once everything is written.
+  virtual void finish() = 0;
+  /// The original was cut for that reason: write what came, then end so that it is no clean end.
+  virtual void cut(Reason reason) = 0;
+  /// No time left: end now. Fate: that reason unless everything was written and finished.
+  virtual void giveUp(Reason reason) = 0;
+  /// Ends what has waited too long. `linger`: how long a program may take to close its side.
+  virtual void onTime(TimePoint now, Nanos linger) = 0;
+};
+
+}  // namespace dormouse::client

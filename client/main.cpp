@@ -1,0 +1,96 @@
+// kubectl-mirror: the developer's end.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <system_error>
+
+#include "client/arguments.h"
+#include "client/control_client.h"
+#include "client/display.h"
+#include "client/mirror_session.h"
+#include "client/pcap_session.h"
+
+namespace {
+
+using namespace dormouse;          // NOLINT(google-build-using-namespace): this is the program.
+using namespace dormouse::client;  // NOLINT(google-build-using-namespace)
+
+// One descriptor for each mirrored connection: the usual 1,024 would be the first limit met.
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Style styleOf(const Arguments& arguments, int fd) {
+  if (arguments.json) return Style::kJson;
+  if (arguments.quiet) return Style::kQuiet;
+  return ::isatty(fd) != 0 ? Style::kLive : Style::kPlain;
+}
+
+ExitCode capture(const Arguments& arguments, const ControlClient& control, const Clock& clock) {
+  if (arguments.writeFile.empty()) {
+    if (::isatty(STDOUT_FILENO) != 0) {
+      throw UsageError("pcap is binary: pipe it into wireshark -k -i - or give --write FILE");
+    }
+    Display display(styleOf(arguments, STDERR_FILENO), std::cerr, clock);
+    return runPcap(arguments, control, STDOUT_FILENO, display);
+  }
+  // Readable by its owner alone: it holds what users sent.
+  const int file =
+      ::open(arguments.writeFile.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) {
+    throw UsageError("--write: " + arguments.writeFile + ": " +
+                     std::generic_category().message(errno));
+  }
+  Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
+  const ExitCode code = runPcap(arguments, control, file, display);
+  ::close(file);
+  return code;
+}
+
+ExitCode run(const std::vector<std::string>& words) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet.
+  const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  if (arguments.command == Command::kHelp) {
+    std::cout << helpText();
+    return ExitCode::kDelivered;
+  }
+  if (arguments.command == Command::kVersion) {
+    std::cout << "kubectl-mirror " << versionText() << "\n";
+    return ExitCode::kDelivered;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  raiseDescriptorLimit();
+  const SystemClock clock;
+  const ControlClient control(arguments.url, arguments.token,
+                              {arguments.caFile, arguments.insecureSkipTlsVerify});
+  if (arguments.command == Command::kPcap) return capture(arguments, control, clock);
+  Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
+  return runMirror(arguments, control, display, clock);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ExitCode code = ExitCode::kRefused;
+  try {
+    code = run({argv + 1, argv + argc});
+  } catch (const UsageError& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n(kubectl mirror --help tells more)\n";
+    code = ExitCode::kUsage;
+  } catch (const ControlError& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n";
+    code = ExitCode::kBrokenOff;
+  }
+  return static_cast<int>(code);
+}

@@ -1,0 +1,65 @@
+#include "client/outcome.h"
+
+#include <stdexcept>
+
+#include "wire/strict_json.h"
+
+namespace dormouse::client {
+namespace {
+
+bool meantToBeLeftOut(Reason reason) {
+  switch (reason) {
+    case Reason::kDuplicate:
+    case Reason::kEmpty:
+    case Reason::kFiltered:
+    case Reason::kSampledOut:
+    case Reason::kRateCapped:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string member(const Poco::JSON::Object& object, const std::string& name) {
+  const auto text = wire::jsonString(object.get(name));
+  if (!text) throw std::invalid_argument("the mirror's report has no string " + name);
+  return *text;
+}
+
+}  // namespace
+
+Report parseReport(std::string_view json) {
+  const auto object = wire::parseStrictObject(json, 16);
+  Report report;
+  report.id = printable(member(*object, "id"), 100);
+  report.ended = member(*object, "state") == "ended";
+  report.verdict = printable(member(*object, "verdict"));
+  const auto ledger = wire::jsonObject(object->get("ledger"));
+  if (!ledger) throw std::invalid_argument("the mirror's report has no ledger");
+  report.ledger = wire::ledgerFromJson(*ledger);
+  report.json = std::string(json);
+  return report;
+}
+
+bool complete(const wire::Account& account) {
+  if (account.open != 0) return false;
+  for (std::size_t i = 0; i < kReasonCount; ++i) {
+    if (account.skipped[i] != 0 && !meantToBeLeftOut(static_cast<Reason>(i))) return false;
+  }
+  return true;
+}
+
+bool complete(const wire::Ledger& ledger) {
+  return complete(ledger.packets) && complete(ledger.connections) && complete(ledger.requests);
+}
+
+std::string printable(std::string_view text, std::size_t most) {
+  std::string out(text.substr(0, most));
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) c = '?';
+  }
+  return out;
+}
+
+}  // namespace dormouse::client

@@ -1,0 +1,133 @@
+#include "client/replayer.h"
+
+#include "client/local_connection.h"
+#include "client/local_udp.h"
+
+namespace dormouse::client {
+namespace {
+
+constexpr Nanos kLinger = std::chrono::seconds(60);
+constexpr Nanos kLingerAfterEnd = std::chrono::seconds(2);
+constexpr Nanos kCheckEvery = std::chrono::milliseconds(500);
+// As many as a sidecar's connection table holds at most; twice, as its closes may lag behind.
+constexpr std::size_t kMostConnections = 2 * 65536;
+
+}  // namespace
+
+Replayer::Replayer(std::map<std::uint16_t, Poco::Net::SocketAddress> targets,
+                   std::size_t bufferBytes, EventLoop& loop, const Clock& clock, Notice notice)
+    : targets_(std::move(targets)),
+      loop_(loop),
+      clock_(clock),
+      notice_(std::move(notice)),
+      cap_(bufferBytes),
+      linger_(kLinger),
+      nextCheck_(clock.now() + kCheckEvery) {}
+
+void Replayer::onOpen(const wire::OpenFrame& frame) {
+  const auto target = targets_.find(frame.server.port);
+  if (target == targets_.end()) {
+    throw wire::FrameError("the stream brings port " + std::to_string(frame.server.port) +
+                           ", which is not mirrored");
+  }
+  if (entries_.size() >= kMostConnections) {
+    throw wire::FrameError("the stream opens more connections than a sidecar can hold");
+  }
+  const auto [place, isNew] = entries_.try_emplace(frame.connection);
+  if (!isNew) throw wire::FrameError("the stream opens a connection that is open already");
+  ++account_.connections.seen;
+  ++account_.connections.open;
+  Entry& entry = place->second;
+  entry.target = &target->second;
+  LocalEndListener& listener = *this;
+  if (frame.protocol == wire::Protocol::kUdp) {
+    entry.end = std::make_unique<LocalUdp>(frame.connection, target->second, loop_, listener);
+  } else {
+    entry.end = std::make_unique<LocalConnection>(frame.connection, target->second, loop_, clock_,
+                                                  cap_, listener);
+  }
+}
+
+void Replayer::onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
+  Entry& entry = entryOf(connection, "data");
+  if (entry.end) entry.end->write(bytes);
+}
+
+void Replayer::onClose(const wire::CloseFrame& frame) {
+  Entry& entry = entryOf(frame.connection, "the close");
+  entry.closed = true;
+  if (!entry.end) {
+    entries_.erase(frame.connection);  // Its fate was told when its local end went.
+  } else if (frame.reason == Reason::kNone) {
+    // Also after a reset of the original: every byte came, and the local program is to see them.
+    entry.end->finish();
+  } else {
+    entry.end->cut(frame.reason);
+  }
+}
+
+void Replayer::onLedger(std::string_view json) {
+  if (!ledgerJson_.empty()) throw wire::FrameError("the stream brings a second ledger");
+  ledgerJson_ = json;
+}
+
+Replayer::Entry& Replayer::entryOf(std::uint64_t connection, const char* record) {
+  const auto entry = entries_.find(connection);
+  if (entry == entries_.end() || entry->second.closed) {
+    throw wire::FrameError(std::string("the stream brings ") + record +
+                           " of a connection that is not open");
+  }
+  return entry->second;
+}
+
+void Replayer::onLocalDone(std::uint64_t connection, Reason fate) {
+  account_.connections.settle(fate);
+  // The end may still be in its constructor or in a call from its own handler: tend() destroys it.
+  done_.push_back(connection);
+  const auto entry = entries_.find(connection);
+  if (fate == Reason::kNone && entry != entries_.end()) {
+    refusing_[entry->second.target->toString()] = false;
+  }
+}
+
+void Replayer::onLocalRefused(std::uint64_t connection, const std::string& detail) {
+  const std::string target = entries_.at(connection).target->toString();
+  bool& refusing = refusing_[target];
+  if (refusing) return;
+  refusing = true;
+  notice_("nothing takes connections on " + target + " (" + detail +
+          "); the next connection tries again");
+}
+
+void Replayer::tend(TimePoint now) {
+  if (now >= nextCheck_) {
+    nextCheck_ = now + kCheckEvery;
+    for (auto& [connection, entry] : entries_) {
+      if (entry.end) entry.end->onTime(now, linger_);
+    }
+  }
+  for (const std::uint64_t connection : done_) {
+    const auto entry = entries_.find(connection);
+    if (entry == entries_.end()) continue;
+    entry->second.end.reset();
+    if (entry->second.closed) entries_.erase(entry);
+  }
+  done_.clear();
+}
+
+void Replayer::streamEnded() {
+  linger_ = kLingerAfterEnd;
+  for (auto& [connection, entry] : entries_) {
+    if (!entry.closed && entry.end) entry.end->cut(Reason::kMirrorEnded);
+    entry.closed = true;
+  }
+  std::erase_if(entries_, [](const auto& item) { return item.second.end == nullptr; });
+}
+
+void Replayer::giveUp() {
+  for (auto& [connection, entry] : entries_) {
+    if (entry.end) entry.end->giveUp(Reason::kMirrorEnded);
+  }
+}
+
+}  // namespace dormouse::client

@@ -1,0 +1,86 @@
+// From decoded records to local connections, with an account of what became of them.
+#pragma once
+
+#include <Poco/Net/SocketAddress.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "client/byte_queue.h"
+#include "client/local_end.h"
+#include "common/event_loop.h"
+#include "wire/frames.h"
+#include "wire/ledger.h"
+
+namespace dormouse::client {
+
+/// What the client itself did with what the stream brought.
+struct LocalAccount {
+  wire::Account connections;  // seen: opened by the stream.
+  std::uint64_t bytes = 0;    // Taken by local programs.
+};
+
+/// Opens one local connection per mirrored one. One thread only. A local end's failure is that
+/// connection's alone; a record that makes no sense (data of a connection that is not open) throws
+/// wire::FrameError out of the decoder.
+class Replayer final : public wire::FrameHandler, private LocalEndListener {
+ public:
+  /// Called at once with a sentence when a local port begins to refuse; again only after a
+  /// connection to it came through in between.
+  using Notice = std::function<void(const std::string&)>;
+
+  /// `targets`: where each mirrored port goes. `loop` and `clock` must outlive this.
+  Replayer(std::map<std::uint16_t, Poco::Net::SocketAddress> targets, std::size_t bufferBytes,
+           EventLoop& loop, const Clock& clock, Notice notice);
+
+  void onOpen(const wire::OpenFrame& frame) override;
+  void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
+  void onClose(const wire::CloseFrame& frame) override;
+  void onLedger(std::string_view json) override;
+  void onHeartbeat() override {}
+
+  /// To be called after each round of the loop: destroys what is over, ends what waited too long.
+  void tend(TimePoint now);
+  /// The stream is over: connections it did not close are cut as mirror-ended, and local programs
+  /// get less time to close their side.
+  void streamEnded();
+  /// No time left: ends every local connection now.
+  void giveUp();
+  /// Every connection has its fate.
+  bool idle() const { return account_.connections.open == 0; }
+
+  const LocalAccount& account() const { return account_; }
+  /// The last record, empty if it has not come.
+  const std::string& ledgerJson() const { return ledgerJson_; }
+
+ private:
+  struct Entry {
+    std::unique_ptr<LocalEnd> end;  // Null once it is over.
+    const Poco::Net::SocketAddress* target = nullptr;
+    bool closed = false;  // The stream has closed it.
+  };
+
+  void onLocalDone(std::uint64_t connection, Reason fate) override;
+  void onLocalRefused(std::uint64_t connection, const std::string& detail) override;
+  void onLocalWritten(std::uint64_t bytes) override { account_.bytes += bytes; }
+  Entry& entryOf(std::uint64_t connection, const char* record);
+
+  const std::map<std::uint16_t, Poco::Net::SocketAddress> targets_;
+  EventLoop& loop_;
+  const Clock& clock_;
+  Notice notice_;
+  BufferCap cap_;  // Outlives the entries.
+  std::unordered_map<std::uint64_t, Entry> entries_;
+  std::vector<std::uint64_t> done_;       // Ends that are over, to be destroyed by tend().
+  std::map<std::string, bool> refusing_;  // By target: a refusal was announced.
+  LocalAccount account_;
+  std::string ledgerJson_;
+  Nanos linger_;
+  TimePoint nextCheck_;
+};
+
+}  // namespace dormouse::client

@@ -1,0 +1,151 @@
+#include "sink/frames_sink.h"
+
+#include <utility>
+
+namespace dormouse::sink {
+namespace {
+
+// Upper bounds of whole records: what room() is asked for.
+constexpr std::size_t kOpenRoom = 96;
+constexpr std::size_t kCloseRoom = 48;
+constexpr std::size_t kHeartbeatRoom = 8;
+
+// A payload above a record's maximum is split; each part has a header of its own.
+constexpr std::size_t dataRoom(std::size_t payload) {
+  return payload + wire::kDataOverhead * (1 + payload / (wire::kMaxFrameBytes / 2));
+}
+
+}  // namespace
+
+FramesSink::FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
+                       mirror::SinkListener& listener, StreamOptions options)
+    : listener_(listener),
+      options_(options),
+      buffer_(loop, std::move(socket), options.budget, [this] { progress(); }) {
+  wire::appendMagic(*buffer_.room(wire::kFramesMagic.size()));
+}
+
+Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
+  if (buffer_.gone() || finishing_) return Reason::kSinkClosed;
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(kOpenRoom) : nullptr;
+  if (out == nullptr) return Reason::kOverBudget;
+  if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
+  slots_[handle] = Slot{++lastStream_, true};
+  wire::appendOpen(*out, wire::OpenFrame{lastStream_, info.protocol, info.fromStart, info.timestamp,
+                                         info.client, info.server});
+  return Reason::kNone;
+}
+
+Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
+  Slot& slot = slots_[handle];
+  auto* const out = buffer_.room(dataRoom(bytes.size()));
+  if (out == nullptr) {
+    slot.open = false;
+    if (buffer_.gone()) return Reason::kSinkClosed;
+    sendClose({wire::CloseFrame{slot.stream, Reason::kOverBudget, false}, std::nullopt});
+    return Reason::kOverBudget;
+  }
+  wire::appendData(*out, slot.stream, bytes);
+  return Reason::kNone;
+}
+
+void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
+  Slot& slot = slots_[handle];
+  slot.open = false;
+  Owed owed{wire::CloseFrame{slot.stream, reason, reset}, std::nullopt};
+  if (reason == Reason::kNone) {
+    owed.handle = handle;
+  } else {
+    cut_.emplace_back(handle, reason);
+  }
+  sendClose(owed);
+}
+
+void FramesSink::sendClose(const Owed& owed) {
+  if (!owed_.empty() || !appendClose(owed)) owed_.push_back(owed);
+}
+
+bool FramesSink::appendClose(const Owed& owed) {
+  auto* const out = buffer_.room(kCloseRoom);
+  if (out == nullptr) return false;
+  wire::appendClose(*out, owed.frame);
+  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), *owed.handle});
+  return true;
+}
+
+TimePoint FramesSink::flush(TimePoint now) {
+  progress();
+  if (done()) return TimePoint::max();
+  if (buffer_.written() != writtenBefore_) {
+    writtenBefore_ = buffer_.written();
+    lastWrite_ = now;
+  } else if (buffer_.empty() && now - lastWrite_ >= options_.heartbeat) {
+    buffer_.trim();
+    wire::appendHeartbeat(*buffer_.room(kHeartbeatRoom));
+    progress();
+    writtenBefore_ = buffer_.written();
+    lastWrite_ = now;
+  }
+  // A reader that is behind needs no heartbeat, and its socket says when it is ready.
+  return buffer_.empty() ? lastWrite_ + options_.heartbeat : TimePoint::max();
+}
+
+void FramesSink::progress() {
+  buffer_.flush();
+  while (!owed_.empty() && appendClose(owed_.front())) owed_.pop_front();
+  if (finishing_ && owed_.empty() && !ledger_.empty()) {
+    if (auto* const out = buffer_.room(ledger_.size() + wire::kDataOverhead)) {
+      wire::appendLedger(*out, ledger_);
+      ledger_.clear();
+    }
+  }
+  buffer_.flush();
+  settle();
+  if (finishing_ && !closed_ && !buffer_.gone() && buffer_.empty() && owed_.empty() &&
+      ledger_.empty()) {
+    buffer_.close();
+    closed_ = true;
+  }
+}
+
+void FramesSink::settle() {
+  while (!closing_.empty() && closing_.front().end <= buffer_.written()) {
+    const mirror::ConnectionHandle handle = closing_.front().handle;
+    closing_.pop_front();
+    listener_.onSettled(handle, Reason::kNone);
+  }
+  for (const auto& [handle, reason] : std::exchange(cut_, {})) listener_.onSettled(handle, reason);
+  if (!buffer_.gone() || goneTold_) return;
+  goneTold_ = true;
+  settleRest(Reason::kSinkClosed);
+  owed_.clear();
+  listener_.onSinkGone("the reader of the stream went away");
+}
+
+void FramesSink::settleRest(Reason whileOpen) {
+  for (const Closing& closing : std::exchange(closing_, {})) {
+    listener_.onSettled(closing.handle, Reason::kSinkClosed);
+  }
+  for (Owed& owed : owed_) {
+    if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
+      listener_.onSettled(*handle, Reason::kSinkClosed);
+    }
+  }
+  for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
+    if (!std::exchange(slots_[handle].open, false)) continue;
+    if (!buffer_.gone()) {
+      sendClose({wire::CloseFrame{slots_[handle].stream, whileOpen, false}, std::nullopt});
+    }
+    listener_.onSettled(handle, whileOpen);
+  }
+}
+
+void FramesSink::finish(const std::function<std::string()>& report) {
+  progress();
+  settleRest(Reason::kMirrorEnded);
+  finishing_ = true;
+  if (!buffer_.gone()) ledger_ = report();
+}
+
+}  // namespace dormouse::sink

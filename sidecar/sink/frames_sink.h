@@ -1,0 +1,84 @@
+// The stream format `frames`: connections as records in one response.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mirror/sink.h"
+#include "sink/stream_buffer.h"
+#include "wire/frames.h"
+
+namespace dormouse::sink {
+
+struct StreamOptions {
+  std::size_t budget = 4 << 20;               // Bytes of memory for what the reader is behind.
+  Nanos heartbeat = std::chrono::seconds(5);  // Silence after which a heartbeat is sent.
+};
+
+/// See Sink for owner and thread; handles index a vector, so they should be small numbers.
+///
+/// A connection is delivered once the socket has taken its close record. One that does not fit the
+/// budget is shed whole: nothing more of it is sent but its close record, which names the reason
+/// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
+class FramesSink final : public mirror::Sink {
+ public:
+  /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
+  FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket, mirror::SinkListener& listener,
+             StreamOptions options);
+
+  Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
+  Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
+  void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
+  TimePoint flush(TimePoint now) override;
+  void finish(const std::function<std::string()>& report) override;
+  bool done() const override { return closed_ || (buffer_.gone() && goneTold_); }
+  std::string_view trouble() const override { return {}; }
+
+ private:
+  struct Slot {
+    std::uint64_t stream = 0;  // The connection's number in the stream.
+    bool open = false;
+  };
+  /// A connection that came to its own end; delivered once written() has reached `end`.
+  struct Closing {
+    std::uint64_t end;
+    mirror::ConnectionHandle handle;
+  };
+  /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
+  struct Owed {
+    wire::CloseFrame frame;
+    std::optional<mirror::ConnectionHandle> handle;
+  };
+
+  void sendClose(const Owed& owed);
+  bool appendClose(const Owed& owed);
+  /// Appends what waited for room, writes, and tells the listener what has become known.
+  void progress();
+  void settle();
+  void settleRest(Reason whileOpen);
+
+  mirror::SinkListener& listener_;
+  const StreamOptions options_;
+  StreamBuffer buffer_;
+  std::vector<Slot> slots_;
+  std::uint64_t lastStream_ = 0;
+  std::deque<Closing> closing_;
+  std::deque<Owed> owed_;
+  std::vector<std::pair<mirror::ConnectionHandle, Reason>> cut_;  // Settled, not yet told.
+  std::string ledger_;                                            // The last record, until sent.
+  std::uint64_t writtenBefore_ = 0;                               // As of lastWrite_.
+  TimePoint lastWrite_{};
+  bool finishing_ = false;
+  bool closed_ = false;
+  bool goneTold_ = false;
+};
+
+}  // namespace dormouse::sink

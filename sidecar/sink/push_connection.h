@@ -1,0 +1,52 @@
+// One mirrored TCP connection, copied to the target.
+#pragma once
+
+#include "sink/byte_queue.h"
+#include "sink/push_link.h"
+#include "sink/push_socket.h"
+
+namespace dormouse::sink {
+
+/// See PushLink. Answers are read and thrown away.
+///
+/// The fate: kSinkRefused if it never got through. kSinkClosed if the other end is gone before
+/// everything was written. Delivered (kNone) if, after our FIN, everything including the FIN is
+/// acknowledged by the time the other side closes, resets, or the linger time is over. That the
+/// other side ends its own direction early means nothing: it may go on reading.
+class PushConnection final : public PushLink {
+ public:
+  /// REQUIRES: context and what it refers to outlive the connection.
+  PushConnection(const PushContext& context, mirror::ConnectionHandle handle);
+
+  int connect(const Endpoint& to) override;
+  Reason write(std::span<const std::uint8_t> bytes) override;
+  std::optional<Reason> end() override;
+  std::optional<Reason> expire() override;
+  Reason settleNow() override;
+
+ private:
+  enum class State : std::uint8_t {
+    kConnecting,  // connect()
+    kOpen,        // The handshake is done; bytes are written.
+    kLingering,   // Our FIN is sent: the original has ended and the queue is empty.
+  };
+
+  void onEvents(std::uint32_t events) override;
+  std::optional<Reason> handle(std::uint32_t events);
+  /// What a reset, the other side's end or the end of patience means once our FIN is sent.
+  Reason verdict();
+  std::optional<Reason> writeQueue();
+  std::optional<Reason> sendFin();
+  std::optional<Reason> discardAnswers();
+  void updateWatch();
+
+  const PushContext& context_;
+  const mirror::ConnectionHandle handle_;
+  State state_ = State::kConnecting;
+  bool ended_ = false;      // end() was called.
+  bool peerEnded_ = false;  // The other side's FIN is read.
+  ByteQueue queue_;
+  PushSocket socket_;
+};
+
+}  // namespace dormouse::sink

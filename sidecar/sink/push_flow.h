@@ -1,0 +1,31 @@
+// One mirrored UDP flow, copied to the target.
+#pragma once
+
+#include "sink/push_link.h"
+#include "sink/push_socket.h"
+
+namespace dormouse::sink {
+
+/// See PushLink. One send for each datagram, nothing is queued: a send that would block sheds the
+/// flow (kOverBudget). An ICMP error that arrives before the flow's end makes it kSinkRefused; UDP
+/// itself tells of no other loss. Answers are thrown away.
+class PushFlow final : public PushLink {
+ public:
+  /// REQUIRES: context and what it refers to outlive the flow.
+  PushFlow(const PushContext& context, mirror::ConnectionHandle handle);
+
+  int connect(const Endpoint& to) override;
+  Reason write(std::span<const std::uint8_t> bytes) override;
+  std::optional<Reason> end() override;
+  std::optional<Reason> expire() override { return std::nullopt; }
+  Reason settleNow() override { return Reason::kMirrorEnded; }
+
+ private:
+  void onEvents(std::uint32_t events) override;
+
+  const PushContext& context_;
+  const mirror::ConnectionHandle handle_;
+  PushSocket socket_;
+};
+
+}  // namespace dormouse::sink

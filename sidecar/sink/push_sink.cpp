@@ -1,0 +1,147 @@
+#include "sink/push_sink.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include "sink/push_connection.h"
+#include "sink/push_flow.h"
+
+namespace dormouse::sink {
+
+PushSink::PushSink(EventLoop& loop, const Clock& clock, std::unique_ptr<Target> target,
+                   mirror::OwnSockets& ownSockets, mirror::SinkListener& listener,
+                   PushOptions options)
+    : clock_(clock),
+      target_(std::move(target)),
+      listener_(listener),
+      options_(options),
+      budget_(options.budget),
+      context_{*this, loop, clock, budget_, ownSockets, options_} {}
+
+Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
+  if (finished_) return Reason::kMirrorEnded;
+  if (count_ >= options_.maxConnections) return Reason::kOverBudget;
+  const std::optional<Endpoint> to = target_->next(clock_.now());
+  if (!to) {
+    ++failures_.notAllowed;
+    trouble_ = target_->refusal();
+    return Reason::kSinkRefused;
+  }
+  std::unique_ptr<PushLink> link;
+  if (info.protocol == wire::Protocol::kTcp) {
+    link = std::make_unique<PushConnection>(context_, handle);
+  } else {
+    link = std::make_unique<PushFlow>(context_, handle);
+  }
+  if (link->connect(*to) != 0) {
+    noteFailure(*link, Reason::kSinkRefused);
+    return Reason::kSinkRefused;
+  }
+  if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
+  slots_[handle].link = std::move(link);
+  ++count_;
+  retime(handle);
+  return Reason::kNone;
+}
+
+Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
+  const Reason fate = slots_[handle].link->write(bytes);
+  if (fate != Reason::kNone) drop(handle, fate);
+  return fate;
+}
+
+void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
+  std::optional<Reason> fate = reason;
+  if (reason == Reason::kNone) fate = slots_[handle].link->end();
+  if (!fate) {
+    retime(handle);
+    return;
+  }
+  drop(handle, *fate);
+  deferred_.emplace_back(handle, *fate);
+}
+
+TimePoint PushSink::flush(TimePoint now) {
+  tellDeferred();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const mirror::ConnectionHandle handle = timers_.begin()->second;
+    onLinkEvent(handle, slots_[handle].link->expire());
+  }
+  return timers_.empty() ? TimePoint::max() : timers_.begin()->first;
+}
+
+void PushSink::finish(const std::function<std::string()>&) {
+  tellDeferred();
+  finished_ = true;
+  for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
+    if (slots_[handle].link) onLinkEvent(handle, slots_[handle].link->settleNow());
+  }
+}
+
+void PushSink::onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason> fate) {
+  if (!fate) {
+    retime(handle);
+    return;
+  }
+  drop(handle, *fate);
+  listener_.onSettled(handle, *fate);
+}
+
+void PushSink::retime(mirror::ConnectionHandle handle) {
+  Slot& slot = slots_[handle];
+  const TimePoint deadline = slot.link ? slot.link->deadline() : TimePoint::max();
+  if (deadline == slot.timer) return;
+  if (slot.timer != TimePoint::max()) timers_.erase({slot.timer, handle});
+  if (deadline != TimePoint::max()) timers_.emplace(deadline, handle);
+  slot.timer = deadline;
+}
+
+void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
+  noteFailure(*slots_[handle].link, fate);
+  slots_[handle].link.reset();
+  --count_;
+  retime(handle);
+}
+
+void PushSink::tellDeferred() {
+  for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);
+}
+
+void PushSink::noteFailure(const PushLink& link, Reason fate) {
+  if (fate != Reason::kSinkRefused) return;
+  const std::string where = target_->describe(link.peer());
+  switch (link.error()) {
+    case ECONNREFUSED:
+      ++failures_.refused;
+      trouble_ = "nothing listens on " + where;
+      break;
+    case ETIMEDOUT:
+      ++failures_.timedOut;
+      trouble_ = where + " does not answer";
+      break;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+      ++failures_.unreachable;
+      trouble_ = where + " cannot be reached";
+      break;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case ENOSPC:         // No epoll watch left.
+    case EADDRNOTAVAIL:  // No local port left.
+      ++failures_.resources;
+      trouble_ = "the sidecar has no sockets left for " + where + " (" +
+                 std::generic_category().message(link.error()) + ")";
+      return;  // Not the target's fault.
+    default:
+      ++failures_.other;
+      trouble_ = where + " failed: " + std::generic_category().message(link.error());
+      break;
+  }
+  target_->failed(link.peer());
+}
+
+}  // namespace dormouse::sink

@@ -1,0 +1,83 @@
+// A sink in memory that can be told to refuse.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mirror/sink.h"
+
+namespace dormouse::testing {
+
+/// What a receiver would have got of one connection.
+struct Received {
+  mirror::ConnectionInfo info;
+  std::string bytes;
+  bool closed = false;
+  Reason cut = Reason::kNone;
+  bool reset = false;
+};
+
+/// Settles a connection when the test says so, as a real sink does after its own writes.
+class FakeSink final : public mirror::Sink {
+ public:
+  explicit FakeSink(mirror::SinkListener& listener) : listener_(listener) {}
+
+  Reason refuseOpen = Reason::kNone;
+  Reason refuseData = Reason::kNone;
+  std::string troubleText;
+  std::string finalReport;
+  std::map<mirror::ConnectionHandle, Received> live;
+  std::vector<Received> all;  // In the order of their closing.
+
+  Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override {
+    if (refuseOpen != Reason::kNone) return refuseOpen;
+    live[handle].info = info;
+    return Reason::kNone;
+  }
+  Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override {
+    if (refuseData != Reason::kNone) {
+      live.erase(handle);
+      return refuseData;
+    }
+    live.at(handle).bytes.append(bytes.begin(), bytes.end());
+    return Reason::kNone;
+  }
+  void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
+    Received& received = live.at(handle);
+    received.closed = true;
+    received.cut = reason;
+    received.reset = reset;
+  }
+  TimePoint flush(TimePoint) override { return TimePoint::max(); }
+  void finish(const std::function<std::string()>& report) override {
+    settleAll(Reason::kSinkClosed);
+    finalReport = report();
+  }
+  bool done() const override { return true; }
+  std::string_view trouble() const override { return troubleText; }
+
+  /// The fate of one connection becomes known.
+  void settle(mirror::ConnectionHandle handle, Reason fate) {
+    all.push_back(live.at(handle));
+    live.erase(handle);
+    listener_.onSettled(handle, fate);
+  }
+  /// Of all closed ones.
+  void settleClosed() {
+    std::vector<mirror::ConnectionHandle> handles;
+    for (const auto& [handle, received] : live) {
+      if (received.closed) handles.push_back(handle);
+    }
+    for (const auto handle : handles) settle(handle, Reason::kNone);
+  }
+  void settleAll(Reason fate) {
+    while (!live.empty()) settle(live.begin()->first, fate);
+  }
+  void lose(std::string_view why) { listener_.onSinkGone(why); }
+
+ private:
+  mirror::SinkListener& listener_;
+};
+
+}  // namespace dormouse::testing
