@@ -10,19 +10,23 @@
 namespace dormouse::injector {
 namespace {
 
+constexpr int kMostLevels = 64;
+constexpr std::size_t kMostValues = 300'000;
+
 bool isSpace(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-// Bounds the nesting and finds the object's end. Strings are the only place where brackets mean
-// nothing; whether the brackets match is left to the parser.
-void checkOutline(std::string_view text, int maxDepth) {
+// Bounds the nesting and the number of values, and finds the object's end. Strings are the only
+// place where brackets mean nothing; whether the brackets match is left to the parser.
+void checkOutline(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size() && isSpace(text[i])) ++i;
   if (i == text.size() || text[i] != '{') {
     throw std::invalid_argument("the body is not a JSON object");
   }
   int depth = 0;
+  std::size_t values = 1;
   bool inString = false;
   bool ended = false;
   for (; i < text.size(); ++i) {
@@ -38,10 +42,12 @@ void checkOutline(std::string_view text, int maxDepth) {
       }
     } else if (c == '"') {
       inString = true;
+    } else if (c == ',' || c == ':') {
+      if (++values > kMostValues) throw std::invalid_argument("the JSON has too many values");
     } else if (c == '{' || c == '[') {
-      if (++depth > maxDepth) {
-        throw std::invalid_argument("the JSON is nested deeper than " + std::to_string(maxDepth) +
-                                    " levels");
+      if (++depth > kMostLevels) {
+        throw std::invalid_argument("the JSON is nested deeper than " +
+                                    std::to_string(kMostLevels) + " levels");
       }
     } else if (c == '}' || c == ']') {
       ended = --depth == 0;
@@ -69,8 +75,8 @@ JsonArray newArray() {
   return new Poco::JSON::Array;
 }
 
-JsonObject parseObject(std::string_view text, int maxDepth) {
-  checkOutline(text, maxDepth);
+JsonObject parseObject(std::string_view text) {
+  checkOutline(text);
   try {
     Poco::JSON::Parser parser;
     const Poco::Dynamic::Var value = parser.parse(std::string(text));

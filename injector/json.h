@@ -20,9 +20,10 @@ JsonObject newObject();
 JsonArray newArray();
 
 /// Parses `text` as one JSON object (RFC 8259). Throws std::invalid_argument with a sentence if it
-/// is anything else, or nested deeper than `maxDepth`: Poco's parser and the destructors of what it
-/// makes recurse.
-JsonObject parseObject(std::string_view text, int maxDepth = 64);
+/// is anything else, nested deeper than 64 levels (Poco's parser and the destructors of what it
+/// makes recurse), or has more than 300,000 values (each takes many times its text's room; a pod
+/// has some hundreds).
+JsonObject parseObject(std::string_view text);
 
 /// One line, UTF-8.
 std::string toText(const Poco::Dynamic::Var& value);

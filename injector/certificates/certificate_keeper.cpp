@@ -59,8 +59,10 @@ void CertificateKeeper::updateAuthority() {
                  {{"secret", options_.space + "/" + options_.secret}, {"cause", fault}});
     }
     const bool inPlace = present && placedCertificate_ == present->current.certificate;
-    const auto next = nextAuthority(present, options_.times, now, inPlace);
+    auto next = nextAuthority(present, options_.times, now, inPlace);
     if (next) {
+      // An emptied Secret: the CA that replicas are serving leaves of stays trusted meanwhile.
+      if (!present && authority_) next->previous = authority_->current;
       try {
         writeSecret(api_, secret, toSecretData(*next));
       } catch (const ApiError& error) {

@@ -125,7 +125,7 @@ std::vector<JsonObject> readList(KubeApi& api, const std::string& path) {
     std::vector<JsonObject> items;
     std::string more;
     for (int page = 0; page < kMostPages; ++page) {
-      std::string url = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=250";
+      std::string url = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=100";
       if (!more.empty()) {
         std::string encoded;
         Poco::URI::encode(more, "&=+?#%/", encoded);
