@@ -279,8 +279,7 @@ TEST_F(KeeperTest, TellsWhenCertificatesEnd) {
   Replica replica(cluster, clock);
   EXPECT_EQ(replica.keeper.leafExpiry(), 0);
   ASSERT_TRUE(replica.keeper.step());
-  const auto now =
-      std::chrono::duration_cast<seconds>(clock.wallNow().time_since_epoch()).count();
+  const auto now = std::chrono::duration_cast<seconds>(clock.wallNow().time_since_epoch()).count();
   EXPECT_EQ(replica.keeper.leafExpiry(), now + 7 * 86400);
   EXPECT_EQ(replica.keeper.authorityExpiry(), now + 365 * 86400);
 }

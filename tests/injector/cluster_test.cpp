@@ -14,8 +14,8 @@
 namespace dormouse::injector {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 TEST(TokenSecretsTest, FillsEmptyOnesAndLeavesOthersAlone) {
   FakeCluster cluster;
@@ -23,12 +23,14 @@ TEST(TokenSecretsTest, FillsEmptyOnesAndLeavesOthersAlone) {
   cluster.secrets["shop/dormouse"].data = {{"ana", "secret"}};
   cluster.secrets["ci/dormouse"].data = {{"ana", ""}};
   test::CaptureLog log;
-  TokenSecrets tokens({{"web", "dormouse"}, {"shop", "dormouse"}, {"ci", "dormouse"}}, cluster, log.log);
+  TokenSecrets tokens({{"web", "dormouse"}, {"shop", "dormouse"}, {"ci", "dormouse"}}, cluster,
+                      log.log);
   EXPECT_TRUE(tokens.step());
   const std::string token = cluster.secrets["web/dormouse"].data.at("developer");
   EXPECT_EQ(token.size(), 43U);
-  EXPECT_EQ(token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
-            std::string::npos);
+  EXPECT_EQ(
+      token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+      std::string::npos);
   EXPECT_EQ(cluster.secrets["shop/dormouse"].data.size(), 1U);
   EXPECT_EQ(cluster.secrets["ci/dormouse"].data.size(), 2U);
   EXPECT_NE(cluster.secrets["ci/dormouse"].data.at("developer"), token);
@@ -61,7 +63,8 @@ TEST(TokenSecretsTest, AnotherReplicaMayBeFaster) {
 
 TEST(TokenSecretsTest, NamesAreChecked) {
   EXPECT_EQ(parseSecretName("web/dormouse").space, "web");
-  for (const char* text : {"", "web", "/x", "x/", "a/b/c", "../x", "a/..", "A/b", "a b/c", "a/b?c"}) {
+  for (const char* text :
+       {"", "web", "/x", "x/", "a/b/c", "../x", "a/..", "A/b", "a b/c", "a/b?c"}) {
     EXPECT_THROW(parseSecretName(text), std::invalid_argument) << text;
   }
 }
@@ -85,7 +88,8 @@ TEST(NativeSidecarsTest, AskTheVersion) {
 TEST(NativeSidecarsTest, WithoutAnAnswerThereAreNone) {
   FakeCluster cluster;
   test::CaptureLog log;
-  for (const char* answer : {"", "{}", R"({"major":"x","minor":"1"})", R"({"major":1,"minor":29})"}) {
+  for (const char* answer :
+       {"", "{}", R"({"major":"x","minor":"1"})", R"({"major":1,"minor":29})"}) {
     cluster.versionAnswer = answer;
     NativeSidecars native(NativeChoice::kAuto, &cluster, log.log);
     EXPECT_FALSE(native.step()) << answer;
@@ -101,7 +105,8 @@ TEST(MissedPodsTest, CountsThePodsThatRunWithoutTheAgent) {
   FakeCluster cluster;
   cluster.answers["/api/v1/namespaces?labelSelector=dormouse.dev%2Finjection%3Denabled&limit=100"] =
       R"({"items":[{"metadata":{"name":"web"}},{"metadata":{"name":"kube-system"}},{"metadata":{"name":"own"}}]})";
-  const std::string pods = "/api/v1/namespaces/web/pods?labelSelector=dormouse.dev%2Finject%3Dtrue&limit=100";
+  const std::string pods =
+      "/api/v1/namespaces/web/pods?labelSelector=dormouse.dev%2Finject%3Dtrue&limit=100";
   cluster.answers[pods] =
       R"({"metadata":{"continue":"a+b/c="},"items":[{"spec":{"containers":[{"name":"app"}]}},)"
       R"({"spec":{"containers":[{"name":"app"}]},"status":{"phase":"Succeeded"}}]})";
@@ -128,7 +133,8 @@ TEST(SelfTestTest, WaitsForTheContainer) {
     EXPECT_EQ(request.method, "POST");
     EXPECT_NE(Pod(parseObject(request.body)).label(kInjectLabel), nullptr);
     if (++tries == 1) throw ApiError(403, "not yet");
-    cluster.answers[path] = tries < 4 ? labelledPod() : R"({"spec":{"initContainers":[{"name":"dormouse"}]}})";
+    cluster.answers[path] =
+        tries < 4 ? labelledPod() : R"({"spec":{"initContainers":[{"name":"dormouse"}]}})";
   };
   const auto pause = [&] { clock.advance(seconds(1)); };
   EXPECT_EQ(runSelfTest({"t", "image", seconds(60)}, cluster, clock, pause), "");
@@ -144,7 +150,8 @@ TEST(SelfTestTest, SaysWhyThereIsNone) {
   const std::string cause = runSelfTest({"t", "image", seconds(5)}, cluster, clock, pause);
   EXPECT_THAT(cause, HasSubstr("restricted"));
   EXPECT_EQ(cluster.calls.size(), 6U);
-  EXPECT_THAT(runSelfTest({"other", "image", seconds(1)}, cluster, clock, pause), HasSubstr("not there"));
+  EXPECT_THAT(runSelfTest({"other", "image", seconds(1)}, cluster, clock, pause),
+              HasSubstr("not there"));
 }
 
 TEST(PeriodicTest, BacksOffUpToTheInterval) {
