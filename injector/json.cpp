@@ -57,7 +57,7 @@ void checkOutline(std::string_view text) {
 }
 
 [[noreturn]] void wrongType(const std::string& name, const char* wanted) {
-  throw std::invalid_argument("the member " + quoted(name) + " is not " + wanted);
+  throw std::invalid_argument("the member " + inQuotes(name) + " is not " + wanted);
 }
 
 // Empty if the member is absent or null.
@@ -143,12 +143,13 @@ std::optional<std::string> quantityMember(const JsonObject& parent, const std::s
 JsonObject objectElement(const JsonArray& list, unsigned index, const char* listName) {
   const Poco::Dynamic::Var value = list->get(index);
   if (value.type() != typeid(JsonObject)) {
-    throw std::invalid_argument("an element of the list " + quoted(listName) + " is not an object");
+    throw std::invalid_argument("an element of the list " + inQuotes(listName) +
+                                " is not an object");
   }
   return value.extract<JsonObject>();
 }
 
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
   constexpr std::size_t kMost = 40;
   std::string out = "\"";
   for (const char c : text.substr(0, kMost)) {

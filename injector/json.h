@@ -45,6 +45,6 @@ JsonObject objectElement(const JsonArray& list, unsigned index, const char* list
 
 /// `text` in double quotes, fit to stand in a warning: at most 40 bytes of it, everything but
 /// printable ASCII replaced by '?'.
-std::string quoted(std::string_view text);
+std::string inQuotes(std::string_view text);
 
 }  // namespace dormouse::injector

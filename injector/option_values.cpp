@@ -23,7 +23,7 @@ bool kernelHasIpv6() {
 
 Quantity quantity(const char* option, const std::string& text) {
   const auto value = Quantity::parse(text);
-  if (!value) throw OptionError(std::string(option) + ": " + quoted(text) + " is not a quantity");
+  if (!value) throw OptionError(std::string(option) + ": " + inQuotes(text) + " is not a quantity");
   return *value;
 }
 
@@ -54,7 +54,7 @@ Endpoint parseListen(const std::string& option, const std::string& text) {
       return {*address, static_cast<std::uint16_t>(port)};
     }
   }
-  throw OptionError("--" + option + ": " + quoted(text) +
+  throw OptionError("--" + option + ": " + inQuotes(text) +
                     " is not ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080");
 }
 
@@ -72,7 +72,7 @@ int parseChoice(const std::string& option, const std::string& text, const std::s
     if (left.substr(0, end) == text) return place;
     left.remove_prefix(std::min(end + 1, left.size()));
   }
-  throw OptionError("--" + option + ": " + quoted(text) + " is not one of " + words);
+  throw OptionError("--" + option + ": " + inQuotes(text) + " is not one of " + words);
 }
 
 void checkResources(const ResourceSettings& resources) {
@@ -87,7 +87,8 @@ void checkResources(const ResourceSettings& resources) {
 void checkCeilings(const CeilingSettings& ceilings) {
   for (const std::string& network : ceilings.allowTo) {
     if (!Network::parse(network)) {
-      throw OptionError("--allow-to: " + quoted(network) + " is not a network such as 10.0.0.0/8");
+      throw OptionError("--allow-to: " + inQuotes(network) +
+                        " is not a network such as 10.0.0.0/8");
     }
   }
   if (ceilings.maxPercent < 1 || ceilings.maxPercent > 100) {
@@ -98,7 +99,7 @@ void checkCeilings(const CeilingSettings& ceilings) {
       return c > 0x20 && c < 0x7f &&
              std::string_view("(),/:;<=>?@[\\]{}\"").find(c) == std::string_view::npos;
     });
-    if (!good) throw OptionError("--redact-header: " + quoted(name) + " is not a header's name");
+    if (!good) throw OptionError("--redact-header: " + inQuotes(name) + " is not a header's name");
   }
 }
 

@@ -23,7 +23,7 @@ std::uint16_t parsePort(std::string_view text) {
   const char* const last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), last, port);
   if (text.empty() || text.front() == '0' || error != std::errc() || end != last || port > 65535) {
-    throw std::invalid_argument(quoted(text) + " is not a port");
+    throw std::invalid_argument(inQuotes(text) + " is not a port");
   }
   return static_cast<std::uint16_t>(port);
 }
@@ -72,13 +72,13 @@ std::uint16_t nextFree(const Pod& pod, std::uint16_t first) {
 
 std::string limitWithin(const std::string& text, const char* least, const std::string& most) {
   const auto limit = Quantity::parse(text);
-  if (!limit) throw std::invalid_argument(quoted(text) + " is not a quantity");
+  if (!limit) throw std::invalid_argument(inQuotes(text) + " is not a quantity");
   if (*limit < *Quantity::parse(least)) {
-    throw std::invalid_argument(quoted(text) + " is below the least, " + least);
+    throw std::invalid_argument(inQuotes(text) + " is below the least, " + least);
   }
   const auto ceiling = Quantity::parse(most);
   if (ceiling && *limit > *ceiling) {
-    throw std::invalid_argument(quoted(text) + " is above the most that is allowed, " + most);
+    throw std::invalid_argument(inQuotes(text) + " is above the most that is allowed, " + most);
   }
   return text;
 }

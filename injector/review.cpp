@@ -22,8 +22,8 @@ void readRequest(Review& review, const JsonObject& document, const JsonObject& r
   const std::string kind = stringMember(document, "kind").value_or("");
   if (review.apiVersion != kApiVersion || kind != "AdmissionReview") {
     throw std::invalid_argument("an AdmissionReview of " + std::string(kApiVersion) +
-                                " is wanted, this is " + quoted(kind) + " of " +
-                                quoted(review.apiVersion));
+                                " is wanted, this is " + inQuotes(kind) + " of " +
+                                inQuotes(review.apiVersion));
   }
   review.operation = stringMember(request, "operation").value_or("");
   review.resource = resourceName(request);

@@ -27,7 +27,7 @@ SecretName parseSecretName(const std::string& text) {
     SecretName name{text.substr(0, slash), text.substr(slash + 1)};
     if (isName(name.space) && isName(name.name)) return name;
   }
-  throw std::invalid_argument(quoted(text) + " is not NAMESPACE/NAME of a Secret");
+  throw std::invalid_argument(inQuotes(text) + " is not NAMESPACE/NAME of a Secret");
 }
 
 std::string makeToken() {

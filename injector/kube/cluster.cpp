@@ -31,7 +31,7 @@ std::string secretPath(const std::string& space, const std::string& name) {
 
 std::string requiredString(const JsonObject& parent, const std::string& name) {
   const auto value = stringMember(parent, name);
-  if (!value || value->empty()) throw std::invalid_argument("there is no " + quoted(name));
+  if (!value || value->empty()) throw std::invalid_argument("there is no " + inQuotes(name));
   return *value;
 }
 

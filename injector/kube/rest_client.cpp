@@ -55,7 +55,7 @@ Poco::URI parseUrl(const std::string& text) {
   } catch (const Poco::Exception&) {
     // Said below.
   }
-  throw std::invalid_argument(quoted(text) + " is not the URL of a Kubernetes API");
+  throw std::invalid_argument(inQuotes(text) + " is not the URL of a Kubernetes API");
 }
 
 }  // namespace

@@ -104,8 +104,8 @@ TEST(Json, ChecksTypesAndTakesNullForAbsent) {
 }
 
 TEST(Json, QuotesForWarnings) {
-  EXPECT_EQ(quoted("a\"b\n\xc3\xa9"), "\"a?b???\"");
-  EXPECT_EQ(quoted(std::string(50, 'x')), "\"" + std::string(40, 'x') + "...\"");
+  EXPECT_EQ(inQuotes("a\"b\n\xc3\xa9"), "\"a?b???\"");
+  EXPECT_EQ(inQuotes(std::string(50, 'x')), "\"" + std::string(40, 'x') + "...\"");
 }
 
 }  // namespace
