@@ -27,6 +27,7 @@ constexpr std::size_t kMaxBodyBytes = 256 << 10;
 constexpr Seconds kConnectTimeout{5};
 constexpr Seconds kWakeTimeout{20};  // Opening a capture takes tens of milliseconds; clouds more.
 constexpr Seconds kCallTimeout{5};
+constexpr std::chrono::milliseconds kSlice{100};  // Of waiting, between two looks for Ctrl-C.
 
 Poco::Timespan timespan(std::chrono::steady_clock::duration duration) {
   return {std::chrono::duration_cast<std::chrono::microseconds>(duration).count()};
@@ -36,14 +37,18 @@ Poco::Timespan timespan(std::chrono::steady_clock::duration duration) {
 // dribbles would hold the client for ever.
 class TimedReader {
  public:
-  TimedReader(Poco::Net::StreamSocket& socket, Seconds limit)
-      : socket_(socket), deadline_(std::chrono::steady_clock::now() + limit) {}
+  TimedReader(Poco::Net::StreamSocket& socket, Seconds limit, std::function<bool()> cancelled)
+      : socket_(socket),
+        deadline_(std::chrono::steady_clock::now() + limit),
+        cancelled_(std::move(cancelled)) {}
 
   /// Appends what comes next; false at the end of the stream. Throws Poco's exceptions.
   bool read(std::string& to) {
-    const auto left = deadline_ - std::chrono::steady_clock::now();
-    if (left <= left.zero()) throw Poco::TimeoutException();
-    socket_.setReceiveTimeout(timespan(left));
+    do {
+      if (cancelled_()) throw ControlError("stopped before it answered");
+      if (std::chrono::steady_clock::now() >= deadline_) throw Poco::TimeoutException();
+    } while (!socket_.poll(timespan(kSlice), Poco::Net::Socket::SELECT_READ));
+    socket_.setReceiveTimeout(timespan(Seconds(1)));  // TLS: half a record has come.
     std::array<char, 8192> buffer{};
     const int n = socket_.receiveBytes(buffer.data(), static_cast<int>(buffer.size()));
     if (n < 0) throw Poco::TimeoutException();
@@ -54,6 +59,7 @@ class TimedReader {
  private:
   Poco::Net::StreamSocket& socket_;
   std::chrono::steady_clock::time_point deadline_;
+  std::function<bool()> cancelled_;
 };
 
 struct Answer {
@@ -155,13 +161,13 @@ ControlClient::ControlClient(const std::string& url, std::string token, const Tl
     url_ = Poco::URI(url);
     if (url_.getScheme() == "https") context_ = tlsContext(tls);
   } catch (const Poco::URISyntaxException&) {
-    throw ControlError(wire::quoted(url) + " is no URL");
+    throw ControlError(wire::inQuotes(url) + " is no URL");
   } catch (const Poco::Exception& error) {
     throw ControlError("TLS cannot be set up: " + printable(error.displayText()));
   }
   const std::string& scheme = url_.getScheme();
   if ((scheme != "http" && scheme != "https") || url_.getHost().empty() || url_.getPort() == 0) {
-    throw ControlError(wire::quoted(url) +
+    throw ControlError(wire::inQuotes(url) +
                        " is no URL of a sidecar; wanted is one such as http://127.0.0.1:4747");
   }
   prefix_ = url_.getPath();
@@ -185,13 +191,14 @@ Poco::Net::StreamSocket ControlClient::connect() const {
   return socket;
 }
 
-OpenedStream ControlClient::openStream(const wire::MirrorSpec& spec) const {
+OpenedStream ControlClient::openStream(const wire::MirrorSpec& spec,
+                                       const std::function<bool()>& cancelled) const {
   try {
     OpenedStream stream;
     stream.socket = connect();
     sendRequest(stream.socket, url_, HTTPRequest::HTTP_GET,
                 prefix_ + "/v1/stream?" + wire::toQuery(spec), token_);
-    TimedReader reader(stream.socket, kWakeTimeout);
+    TimedReader reader(stream.socket, kWakeTimeout, cancelled);
     Answer answer = readHead(reader);
     if (answer.head.getStatus() != HTTPResponse::HTTP_OK) {
       readBody(reader, answer);
@@ -213,7 +220,7 @@ Report ControlClient::callMirror(const std::string& method, const std::string& i
   try {
     Poco::Net::StreamSocket socket = connect();
     sendRequest(socket, url_, method, prefix_ + "/v1/mirrors/" + id, token_);
-    TimedReader reader(socket, kCallTimeout);
+    TimedReader reader(socket, kCallTimeout, [] { return false; });
     Answer answer = readHead(reader);
     readBody(reader, answer);
     if (answer.head.getStatus() != HTTPResponse::HTTP_OK) refuse(answer);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,8 +41,10 @@ class ControlClient {
   /// it is none or the CA file cannot be read.
   ControlClient(const std::string& url, std::string token, const TlsOptions& tls);
 
-  /// GET /v1/stream. Returns once the sidecar says that the capture is live.
-  OpenedStream openStream(const wire::MirrorSpec& spec) const;
+  /// GET /v1/stream. Returns once the sidecar says that the capture is live. `cancelled` is asked
+  /// ten times a second; true ends the wait with a ControlError.
+  OpenedStream openStream(const wire::MirrorSpec& spec,
+                          const std::function<bool()>& cancelled) const;
   /// GET /v1/mirrors/{id}.
   Report find(const std::string& id) const;
   /// DELETE /v1/mirrors/{id}: the final report.

@@ -119,6 +119,7 @@ void Display::ended(const std::optional<Report>& report, const LocalAccount* loc
   if (report) {
     object.set("mirror", report->id);
     object.set("verdict", report->verdict);
+    if (!report->endedBecause.empty()) object.set("ended_because", report->endedBecause);
     object.set("ledger", wire::toJson(report->ledger));
   }
   if (local != nullptr) {
@@ -135,7 +136,9 @@ void Display::ended(const std::optional<Report>& report, const LocalAccount* loc
 void Display::endedText(const std::optional<Report>& report, const LocalAccount* local) {
   if (report) {
     const wire::Ledger& ledger = report->ledger;
-    line("mirror " + report->id + (report->ended ? " has ended" : " is still active"));
+    std::string first = "mirror " + report->id + (report->ended ? " has ended" : " is active");
+    if (!report->endedBecause.empty()) first += ": " + report->endedBecause;
+    line(first);
     if (ledger.requests.seen != 0) line(accountText("  requests:    ", ledger.requests));
     if (ledger.connections.seen != 0) line(accountText("  connections: ", ledger.connections));
     line(accountText("  packets:     ", ledger.packets));

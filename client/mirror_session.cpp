@@ -49,7 +49,7 @@ class MirrorSession final : private EventHandler {
         clock_(clock),
         replayer_(targetsOf(arguments), arguments.bufferBytes, loop_, clock,
                   [&display](const std::string& sentence) { display.notice(sentence); }),
-        stream_(control.openStream(arguments.spec)),
+        stream_(control.openStream(arguments.spec, [this] { return signals_.pending(); })),
         reader_(stream_.socket, loop_, replayer_) {
     loop_.add(signals_.fd(), EPOLLIN, *this);
     display_.started(stream_.mirror, "port " + pairsText(arguments));
@@ -154,8 +154,8 @@ class MirrorSession final : private EventHandler {
   const Clock& clock_;
   EventLoop loop_;
   Replayer replayer_;
-  OpenedStream stream_;
   Signals signals_;
+  OpenedStream stream_;
   StreamReader reader_;
   bool stopping_ = false;  // A signal came.
   TimePoint giveUpAt_ = TimePoint::max();

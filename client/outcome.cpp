@@ -34,6 +34,7 @@ Report parseReport(std::string_view json) {
   report.id = printable(member(*object, "id"), 100);
   report.ended = member(*object, "state") == "ended";
   report.verdict = printable(member(*object, "verdict"));
+  report.endedBecause = printable(wire::jsonString(object->get("ended_because")).value_or(""), 200);
   const auto ledger = wire::jsonObject(object->get("ledger"));
   if (!ledger) throw std::invalid_argument("the mirror's report has no ledger");
   report.ledger = wire::ledgerFromJson(*ledger);

@@ -21,7 +21,8 @@ enum class ExitCode : std::uint8_t {
 struct Report {
   std::string id;
   bool ended = false;
-  std::string verdict;  // Printable.
+  std::string verdict;       // Printable.
+  std::string endedBecause;  // Printable; empty if the sidecar does not say.
   wire::Ledger ledger;
   std::string json;  // The text it was read from.
 };

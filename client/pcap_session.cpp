@@ -102,8 +102,9 @@ Copier::Step copy(Copier& copier, const StreamSource& source, int output, const 
 
 ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int output,
                  Display& display) {
-  OpenedStream stream = control.openStream(arguments.spec);
   Signals signals;
+  OpenedStream stream =
+      control.openStream(arguments.spec, [&signals] { return signals.pending(); });
   StreamSource source(stream.socket);
   Copier copier(source, output);
   copier.prepend(stream.early);

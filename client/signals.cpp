@@ -1,5 +1,6 @@
 #include "client/signals.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -30,6 +31,11 @@ Signals::Signals() {
 
 Signals::~Signals() {
   release();
+}
+
+bool Signals::pending() const {
+  pollfd wait{fd_, POLLIN, 0};
+  return ::poll(&wait, 1, 0) > 0;
 }
 
 void Signals::release() {

@@ -15,6 +15,8 @@ class Signals {
 
   /// Readable when a signal has come. Owned by this.
   int fd() const { return fd_; }
+  /// True if one has come.
+  bool pending() const;
   /// Consumes what came and lets later ones kill: a second Ctrl-C ends the program at once,
   /// whatever it waits for. fd() must not be in use any more.
   void release();

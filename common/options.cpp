@@ -29,7 +29,8 @@ std::string optionOf(const std::string& variable, const std::string& prefix,
       return "";
     }
   }
-  return all.find_nothrow(name, false) == nullptr ? "" : name;
+  // An empty name would match every option.
+  return name.empty() || all.find_nothrow(name, false) == nullptr ? "" : name;
 }
 
 po::parsed_options fromEnvironment(const Options::Environment& environment,
@@ -71,7 +72,7 @@ void validateWith(boost::any& value, const std::vector<std::string>& texts, cons
   po::validators::check_first_occurrence(value);
   const std::string& text = po::validators::get_single_string(texts);
   const auto parsed = parse(text);
-  if (!parsed) throw po::validation_error(po::validation_error::invalid_option_value, "", text);
+  if (!parsed) throw po::invalid_option_value(text);
   value = boost::any(Value{*parsed});
 }
 

@@ -19,7 +19,7 @@ constexpr std::array<Unit, 3> kUnits = {{{'h', 3600}, {'m', 60}, {'s', 1}}};
 constexpr std::uint64_t kMostSeconds = 366ULL * 24 * 3600;
 
 [[noreturn]] void refuse(std::string_view text) {
-  throw std::invalid_argument(quoted(text) +
+  throw std::invalid_argument(inQuotes(text) +
                               " is no duration; wanted is one such as \"90s\", \"30m\" or "
                               "\"1h30m\", at most 366 days");
 }

@@ -48,7 +48,7 @@ Account accountFromJson(const Poco::JSON::Object& ledger, const std::string& nam
   for (const std::string& key : skipped->getNames()) {
     const auto reason = parseReason(key);
     if (!reason || *reason == Reason::kNone) {
-      throw std::invalid_argument(where + "skipped: unknown reason " + quoted(key));
+      throw std::invalid_argument(where + "skipped: unknown reason " + inQuotes(key));
     }
     account.skipped[static_cast<std::size_t>(*reason)] = countOf(*skipped, where + "skipped.", key);
   }

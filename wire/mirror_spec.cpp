@@ -71,7 +71,7 @@ std::string_view formatName(Format format) {
 
 HostPort parseHostPort(std::string_view text) {
   const auto refuse = [&](const char* why) {
-    throw std::invalid_argument(quoted(text) + " " + why);
+    throw std::invalid_argument(inQuotes(text) + " " + why);
   };
   HostPort result;
   const std::size_t colon = text.rfind(':');

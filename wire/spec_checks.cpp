@@ -9,13 +9,13 @@ namespace dormouse::wire {
 Protocol checkProtocol(const std::string& key, std::string_view text) {
   if (text == "tcp") return Protocol::kTcp;
   if (text == "udp") return Protocol::kUdp;
-  throw SpecError(key, key + ": \"tcp\" or \"udp\" is wanted, not " + quoted(text));
+  throw SpecError(key, key + ": \"tcp\" or \"udp\" is wanted, not " + inQuotes(text));
 }
 
 Midstream checkMidstream(const std::string& key, std::string_view text) {
   if (text == "http") return Midstream::kHttp;
   if (text == "raw") return Midstream::kRaw;
-  throw SpecError(key, key + ": \"http\" or \"raw\" is wanted, not " + quoted(text));
+  throw SpecError(key, key + ": \"http\" or \"raw\" is wanted, not " + inQuotes(text));
 }
 
 std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
@@ -32,7 +32,7 @@ std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
 Network checkSource(const std::string& key, std::string_view text) {
   const auto network = Network::parse(text);
   if (!network) {
-    throw SpecError(key, key + ": " + quoted(text) +
+    throw SpecError(key, key + ": " + inQuotes(text) +
                              " is no network; wanted is one such as \"10.0.0.0/8\" without host "
                              "bits, or an address");
   }
@@ -65,7 +65,9 @@ void finishPorts(MirrorSpec& spec, const std::string& key) {
 
 void refuseKey(const std::string& key, bool ofLaterVersion) {
   if (ofLaterVersion) throw SpecError(key, key + ": not supported by this version");
-  throw SpecError(quoted(key), "unknown key " + quoted(key));
+  // Whatever bytes it has, what is shown of it is printable.
+  const std::string shown = inQuotes(key);
+  throw SpecError(shown.substr(1, shown.size() - 2), "unknown key " + shown);
 }
 
 }  // namespace dormouse::wire

@@ -30,7 +30,7 @@ void readPort(MirrorSpec& spec, std::string_view digits) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc() || end != digits.data() + digits.size()) {
     throw SpecError("port",
-                    "port: a whole number from 1 to 65535 is wanted, not " + quoted(digits));
+                    "port: a whole number from 1 to 65535 is wanted, not " + inQuotes(digits));
   }
   addPort(spec, "port", port);
 }
@@ -39,9 +39,9 @@ Format readFormat(std::string_view text) {
   if (text == "frames") return Format::kFrames;
   if (text == "pcap") return Format::kPcap;
   if (text == "ndjson" || text == "http") {
-    throw SpecError("format", "format: " + quoted(text) + " is not supported by this version");
+    throw SpecError("format", "format: " + inQuotes(text) + " is not supported by this version");
   }
-  throw SpecError("format", "format: \"frames\" or \"pcap\" is wanted, not " + quoted(text));
+  throw SpecError("format", "format: \"frames\" or \"pcap\" is wanted, not " + inQuotes(text));
 }
 
 void appendPair(std::string& query, std::string_view key, std::string_view value) {

@@ -25,7 +25,7 @@ class UniqueKeys final : public Poco::JSON::ParseHandler {
   }
   void key(const std::string& name) override {
     if (!keys_.back().insert(name).second) {
-      throw std::invalid_argument("the key " + quoted(name) + " stands twice in one object");
+      throw std::invalid_argument("the key " + inQuotes(name) + " stands twice in one object");
     }
     ParseHandler::key(name);
   }
@@ -108,7 +108,7 @@ Poco::JSON::Object::Ptr jsonObject(const Poco::Dynamic::Var& value) {
   return value.extract<Poco::JSON::Object::Ptr>();
 }
 
-std::string quoted(std::string_view text) {
+std::string inQuotes(std::string_view text) {
   constexpr std::size_t kMost = 40;
   std::string out = "\"";
   for (const char c : text.substr(0, kMost)) {

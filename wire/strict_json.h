@@ -28,6 +28,6 @@ Poco::JSON::Object::Ptr jsonObject(const Poco::Dynamic::Var& value);
 
 /// `text` in double quotes, fit to stand in an error message: at most 40 bytes of it, everything
 /// but printable ASCII replaced by '?'.
-std::string quoted(std::string_view text);
+std::string inQuotes(std::string_view text);
 
 }  // namespace dormouse::wire

@@ -292,11 +292,12 @@ std::vector<mirror::MirrorReport> MirrorManager::endThese(const std::vector<std:
 mirror::AgentStatus MirrorManager::status() {
   mirror::AgentStatus status;
   status.mirrors = activeReports();
-  status.awake = !status.mirrors.empty();
   status.version = version_;
   status.uptime =
       std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);
   const std::lock_guard lock(mutex_);
+  status.awake = std::any_of(active_.begin(), active_.end(),
+                             [](const auto& entry) { return entry.second.started; });
   status.packetsSeen = endedPackets_;
   status.kernelDrops = endedDrops_;
   status.wakes = wakes_;

@@ -12,8 +12,8 @@
 
 namespace dormouse::control {
 
-/// Shared by the control API, which audits what requests do, and the agent, which audits the
-/// endings that no request caused (ttl, reader gone, shutdown). Any thread may call. Lines have
+/// Shared by the control API, which audits refusals, and the agent, which audits every wake and
+/// every sleep, whatever caused it. Any thread may call. Lines have
 /// "audit": "wake", "sleep" or "refusal"; none holds a token or payload.
 class Audit {
  public:

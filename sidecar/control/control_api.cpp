@@ -5,6 +5,7 @@
 #include "common/query.h"
 #include "common/utf8.h"
 #include "control/report.h"
+#include "mirror/report.h"
 
 namespace dormouse::control {
 namespace {
@@ -13,7 +14,7 @@ HttpResponse json(const Poco::JSON::Object::Ptr& object, int status = 200) {
   HttpResponse response;
   response.status = status;
   response.headers.emplace_back("Cache-Control", "no-store");
-  response.body = toText(*object);
+  response.body = mirror::toText(*object);
   return response;
 }
 
@@ -94,7 +95,6 @@ HttpResponse ControlApi::handle(HttpRequest& request) {
 HttpResponse ControlApi::createPush(const HttpRequest& request) {
   const mirror::MirrorReport report =
       service_.createPush(request.principal, wire::parsePushSpec(request.body));
-  audit_.wake(report);
   HttpResponse response = json(toJson(report), 201);
   response.headers.emplace_back("Location", "/v1/mirrors/" + report.id);
   return response;
@@ -106,7 +106,6 @@ HttpResponse ControlApi::stream(const HttpRequest& request) {
   // destroyed uncalled, the pending stream with it, and the mirror ends.
   const std::shared_ptr<mirror::PendingStream> pending =
       service_.openStream(request.principal, spec);
-  audit_.wake(service_.find(pending->id()));
   HttpResponse response;
   response.contentType = contentType(spec.format);
   response.headers.emplace_back("Dormouse-Mirror", pending->id());
@@ -118,17 +117,11 @@ HttpResponse ControlApi::stream(const HttpRequest& request) {
 }
 
 HttpResponse ControlApi::end(const HttpRequest& request, const std::string& id) {
-  const bool wasActive = service_.find(id).state == mirror::State::kActive;
-  const mirror::MirrorReport report = service_.end(request.principal, id);
-  // A mirror that ended otherwise, now or before, has its line already.
-  if (wasActive && report.endedBecause == "deleted") audit_.sleep(report);
-  return json(toJson(report));
+  return json(toJson(service_.end(request.principal, id)));
 }
 
 HttpResponse ControlApi::endAll(const HttpRequest& request) {
-  const std::vector<mirror::MirrorReport> reports = service_.endAll(request.principal);
-  for (const mirror::MirrorReport& report : reports) audit_.sleep(report);
-  return json(toJson(reports));
+  return json(toJson(service_.endAll(request.principal)));
 }
 
 }  // namespace dormouse::control

@@ -2,10 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 
-#include <sstream>
-
-#include "common/log.h"
-#include "common/utf8.h"
+#include "mirror/report.h"
 
 namespace dormouse::control {
 namespace {
@@ -16,38 +13,11 @@ Poco::JSON::Object::Ptr newObject() {
 
 Poco::JSON::Array::Ptr toArray(const std::vector<mirror::MirrorReport>& reports) {
   Poco::JSON::Array::Ptr array(new Poco::JSON::Array);
-  for (const auto& report : reports) array->add(toJson(report));
+  for (const auto& report : reports) array->add(mirror::toJson(report));
   return array;
 }
 
 }  // namespace
-
-Poco::JSON::Object::Ptr toJson(const mirror::MirrorReport& report) {
-  Poco::JSON::Object::Ptr object = newObject();
-  object->set("id", report.id);
-  object->set("owner", report.owner);
-  object->set("state", report.state == mirror::State::kActive ? "active" : "ended");
-  Poco::JSON::Array::Ptr ports(new Poco::JSON::Array);
-  for (const std::uint16_t port : report.spec.ports) ports->add(port);
-  object->set("ports", ports);
-  object->set("protocol", std::string(wire::protocolName(report.spec.protocol)));
-  if (report.push) {
-    object->set("to", report.spec.to);
-  } else {
-    object->set("format", std::string(wire::formatName(report.spec.format)));
-  }
-  if (!report.spec.sources.empty()) {
-    Poco::JSON::Array::Ptr sources(new Poco::JSON::Array);
-    for (const Network& source : report.spec.sources) sources->add(source.toString());
-    object->set("source", sources);
-  }
-  object->set("started", formatTime(report.started));
-  object->set("expires", formatTime(report.expires));
-  if (report.state == mirror::State::kEnded) object->set("ended_because", report.endedBecause);
-  object->set("ledger", wire::toJson(report.ledger));
-  object->set("verdict", report.verdict);
-  return object;
-}
 
 Poco::JSON::Object::Ptr toJson(const std::vector<mirror::MirrorReport>& reports) {
   Poco::JSON::Object::Ptr object = newObject();
@@ -67,12 +37,6 @@ Poco::JSON::Object::Ptr toJson(const mirror::AgentStatus& status) {
   capture->set("wakes", static_cast<Poco::UInt64>(status.wakes));
   object->set("capture", capture);
   return object;
-}
-
-std::string toText(const Poco::JSON::Object& object) {
-  std::ostringstream text;
-  object.stringify(text);
-  return toValidUtf8(text.str());
 }
 
 }  // namespace dormouse::control

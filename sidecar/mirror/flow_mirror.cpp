@@ -37,19 +37,25 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
     case Decoded::kPacket:
       break;
     case Decoded::kFragment:
-      ledger_.packets.skip(Reason::kFragment);
+      // The kernel filter lets IPv6 with extension headers through whatever its port.
+      if (mirroredPorts_[packet.destination.port]) ledger_.packets.skip(Reason::kFragment);
       return;
     case Decoded::kTruncated:
-      ledger_.packets.skip(Reason::kTruncated);
+      // Cut before its port could be read, it may have been one of ours: it counts.
+      if (packet.destination.port == 0 || mirroredPorts_[packet.destination.port]) {
+        ledger_.packets.skip(Reason::kTruncated);
+      }
       return;
     case Decoded::kUnsupported:
-      return;  // Let through by a filter that could not look inside; not this mirror's traffic.
+      return;
   }
-  const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
-  if (!toServer && !(packet.outbound && mirroredPorts_[packet.source.port])) return;
   if ((packet.transport == Transport::kTcp) != (identity_.spec.protocol == wire::Protocol::kTcp)) {
     return;
   }
+  const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
+  // The pod's own RSTs. On loopback libpcap shows them as inbound.
+  const bool resetByServer = packet.has(capture::kRst) && mirroredPorts_[packet.source.port];
+  if (!toServer && !resetByServer) return;
   ++ledger_.packets.seen;
   ++ledger_.packets.open;
   const Reason alone = table_.add(slot_, packet, toServer, now_);
@@ -174,7 +180,7 @@ void FlowMirror::endCapture() {
 }
 
 void FlowMirror::finish() {
-  sink_->finish([this] { return toText(report()); });
+  sink_->finish([this] { return toText(*toJson(report())); });
 }
 
 MirrorReport FlowMirror::report() const {

@@ -1,10 +1,11 @@
 #include "mirror/report.h"
 
-#include <Poco/DateTimeFormatter.h>
 #include <Poco/JSON/Array.h>
-#include <Poco/Timestamp.h>
 
 #include <sstream>
+
+#include "common/log.h"
+#include "common/utf8.h"
 
 namespace dormouse::mirror {
 
@@ -21,22 +22,13 @@ MirrorReport describe(const MirrorIdentity& identity, const std::string& endedBe
   return report;
 }
 
-std::string formatTime(WallTime time) {
-  const auto micros =
-      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  return Poco::DateTimeFormatter::format(Poco::Timestamp(micros),
-
-                                         "%Y-%m-%dT%H:%M:%S.%iZ");
-}
-
 Poco::JSON::Object::Ptr toJson(const MirrorReport& report) {
   Poco::JSON::Object::Ptr object = new Poco::JSON::Object(Poco::JSON_PRESERVE_KEY_ORDER);
   Poco::JSON::Array::Ptr ports = new Poco::JSON::Array;
-  for (const std::uint16_t port : report.spec.ports) ports->add(static_cast<int>(port));
+  for (const std::uint16_t port : report.spec.ports) ports->add(port);
   object->set("id", report.id);
   object->set("owner", report.owner);
   object->set("state", report.state == State::kActive ? "active" : "ended");
-  if (!report.endedBecause.empty()) object->set("endedBecause", report.endedBecause);
   object->set("ports", ports);
   object->set("protocol", std::string(wire::protocolName(report.spec.protocol)));
   if (report.push) {
@@ -48,21 +40,20 @@ Poco::JSON::Object::Ptr toJson(const MirrorReport& report) {
   if (!report.spec.sources.empty()) {
     Poco::JSON::Array::Ptr sources = new Poco::JSON::Array;
     for (const Network& network : report.spec.sources) sources->add(network.toString());
-    Poco::JSON::Object::Ptr filter = new Poco::JSON::Object;
-    filter->set("source", sources);
-    object->set("filter", filter);
+    object->set("source", sources);
   }
   object->set("started", formatTime(report.started));
   object->set("expires", formatTime(report.expires));
+  if (report.state == State::kEnded) object->set("ended_because", report.endedBecause);
   object->set("ledger", wire::toJson(report.ledger));
   object->set("verdict", report.verdict);
   return object;
 }
 
-std::string toText(const MirrorReport& report) {
+std::string toText(const Poco::JSON::Object& object) {
   std::ostringstream text;
-  toJson(report)->stringify(text);
-  return text.str();
+  object.stringify(text);
+  return toValidUtf8(text.str());
 }
 
 }  // namespace dormouse::mirror

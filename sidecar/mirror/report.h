@@ -13,14 +13,13 @@ namespace dormouse::mirror {
 /// A report without its ledger and verdict. An empty `endedBecause` means: active.
 MirrorReport describe(const MirrorIdentity& identity, const std::string& endedBecause);
 
-/// {"id","owner","state","ports","protocol","to" or "format",…,"ledger","verdict"}: the mirror as
-/// the control API shows it and as a stream's last record carries it.
+/// {"id":…,"owner":…,"state":"active"|"ended","ports":[…],"protocol":…,"to":… or "format":…,
+/// "midstream":…,"source":[…],"started":…,"expires":…,"ended_because":…,"ledger":{…},"verdict":…}:
+/// the mirror as the control API shows it and as a stream's last record carries it. "source" only
+/// if the mirror has one, "ended_because" only once it has ended. Times are RFC 3339 in UTC.
 Poco::JSON::Object::Ptr toJson(const MirrorReport& report);
 
-/// The same as text, without line breaks.
-std::string toText(const MirrorReport& report);
-
-/// RFC 3339 in UTC with milliseconds.
-std::string formatTime(WallTime time);
+/// On one line, without a newline, always valid UTF-8.
+std::string toText(const Poco::JSON::Object& object);
 
 }  // namespace dormouse::mirror

@@ -17,8 +17,7 @@ class FlowListener {
 
   /// A flow enters the table. `joinedLate`: its first packet was no SYN. kNone admits it; any other
   /// reason makes it a tombstone at once: its packets are skipped for that reason and nothing
-  /// further is said of it. A UDP flow is never late. `bare` packets never bring a flow: see
-  /// FlowTable::add.
+  /// further is said of it. A UDP flow is never late. What brings a flow: see FlowTable::add.
   virtual Reason onAppear(const FlowKey& key, bool joinedLate) = 0;
 
   /// The next bytes of a TCP flow, or one whole UDP datagram (which may be empty). The first call
@@ -28,7 +27,8 @@ class FlowListener {
 
   /// The flow has ended; called once for each admitted flow that was not abandoned. kNone: it came
   /// to its own end (FIN, RST, or a UDP flow's silence) with every byte delivered. kEmpty: it came
-  /// to its own end without payload. Else kGap, kIdle, kEvicted or kMirrorEnded. `reset`: by RST.
+  /// to its own end without payload. Else kGap, kIdle, kEvicted or kMirrorEnded. `reset`: by RST,
+  /// or by a new connection from the same port.
   virtual void onEnd(const FlowView& flow, Reason reason, bool reset) = 0;
 };
 

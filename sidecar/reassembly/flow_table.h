@@ -69,9 +69,8 @@ class FlowTable {
   Reason add(MirrorSlot slot, const capture::Packet& packet, bool toServer, TimePoint now);
 
   /// Makes a flow a tombstone with that reason: no event follows, later packets are skipped for
-  /// it. Returns the packets that shared the flow's fate up to here; 0 if the id is no longer
-  /// known or it
-  /// has ended. REQUIRES: reason is not kNone. Not from a callback.
+  /// it. Returns the packets that shared the flow's fate up to here; 0 if the id is no longer known
+  /// or the flow has ended. REQUIRES: reason is not kNone. Not from a callback.
   std::uint32_t abandon(FlowId id, Reason reason);
 
   /// Ends what has waited too long. Returns when to call again at the latest, TimePoint::max() if

@@ -83,6 +83,8 @@ void PushConnection::onEvents(std::uint32_t events) {
 std::optional<Reason> PushConnection::handle(std::uint32_t events) {
   if (state_ == State::kConnecting) {
     error_ = socket_.takeError();
+    // A handshake is refused, not reset: that came right after it.
+    if (error_ == ECONNRESET || error_ == EPIPE) return Reason::kSinkClosed;
     if (error_ != 0) return Reason::kSinkRefused;
     if ((events & EPOLLOUT) == 0) return std::nullopt;
     state_ = State::kOpen;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "harness.h"
+#include "reassembly/flow_index.h"
 #include "reassembly/held_segments.h"
 
 namespace dormouse::reassembly {
@@ -96,14 +97,14 @@ TEST(Gap, ANewSynReplacesTheTombstone) {
 
 TEST(Gap, AFlowAtItsOwnBoundEnds) {
   Limits limits;
-  limits.heldPerFlow = 2 * HeldSegments::cost(10);
+  limits.heldPerFlow = 3 * HeldSegments::cost(10) - 1;
   Harness harness(limits);
   const TcpClient client;
   harness.add(client.syn());
   harness.add(client.data(10, std::string(10, 'b')));
   harness.add(client.data(20, std::string(10, 'c')));
-  EXPECT_EQ(harness.table.heldBytes(), limits.heldPerFlow);
-  EXPECT_EQ(harness.add(client.data(30, "d")), Reason::kGap);
+  EXPECT_EQ(harness.table.heldBytes(), 2 * HeldSegments::cost(10));
+  EXPECT_EQ(harness.add(client.data(30, std::string(10, 'd'))), Reason::kGap);
   EXPECT_EQ(harness.last().fate, Reason::kGap);
   EXPECT_EQ(harness.last().packets, 3U);
   EXPECT_EQ(harness.table.heldBytes(), 0U);
@@ -242,6 +243,24 @@ TEST(Eviction, ClosedThenTombstonesThenEmptyThenLongestSilent) {
   harness.finish();
 }
 
+TEST(Eviction, TheLongestSilentGoesWhateverItsTransport) {
+  for (const bool udpFirst : {true, false}) {
+    Limits limits;
+    limits.maxFlows = 2;
+    Harness harness(limits);
+    for (const bool udp : {udpFirst, !udpFirst}) {
+      Segment segment = clientAt(udp ? 1 : 2).data(0, "xy");
+      if (udp) segment.transport = capture::Transport::kUdp;
+      harness.add(segment);
+      harness.pass(seconds(1));
+    }
+    harness.add(clientAt(3).syn());
+    EXPECT_EQ(harness.story(0).fate, Reason::kEvicted);
+    EXPECT_FALSE(harness.story(1).fate);
+    harness.finish();
+  }
+}
+
 TEST(Eviction, GivesBackWhatTheFlowHeld) {
   Limits limits;
   limits.maxFlows = 1;
@@ -286,7 +305,7 @@ TEST(Refusal, AnAbandonedFlowIsATombstoneForThatReason) {
   client.client.port++;
   harness.add(client.syn());
   harness.add(client.fin(0, "z"));
-  EXPECT_EQ(harness.add(client.fin(0, "z")), Reason::kOverBudget);
+  EXPECT_EQ(harness.add(client.data(0, "z")), Reason::kOverBudget);
   harness.pass(limits.closedLinger);
   EXPECT_EQ(harness.table.flows(), 1U);
   harness.finish();
@@ -365,6 +384,20 @@ TEST(Keys, EveryPartOfTheKeySeparates) {
   EXPECT_EQ(other.stories.at(0).fate, Reason::kMirrorEnded);
   EXPECT_EQ(harness.table.flows(), 6U);
   harness.finish();
+}
+
+TEST(Keys, EqualHashesDoNotMakeEqualFlows) {
+  // Among so many keys some share all 32 bits of the hash, whatever the seed: the odds against any
+  // pair are one to e^10.
+  std::vector<FlowRecord> flows(300000);
+  FlowIndex index(flows.size());
+  for (std::uint32_t i = 0; i < flows.size(); ++i) {
+    flows[i].key.interface = i;
+    index.insert(flows[i]);
+  }
+  for (FlowRecord& flow : flows) ASSERT_EQ(index.find(flow.key), &flow);
+  for (FlowRecord& flow : flows) index.remove(flow);
+  for (FlowRecord& flow : flows) ASSERT_EQ(index.find(flow.key), nullptr);
 }
 
 TEST(Keys, AnIdNeverComesBackToLife) {

@@ -2,10 +2,8 @@
 // whatever anybody sends, the table's books balance. Seeds are fixed and printed on failure.
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "harness.h"
-#include "reassembly/held_segments.h"
+#include "mangle.h"
 
 namespace dormouse::reassembly {
 namespace {
@@ -14,45 +12,6 @@ using std::chrono::milliseconds;
 using testing::endpoint;
 using testing::Segment;
 using testing::TcpClient;
-using Random = std::mt19937;
-
-std::uint32_t below(Random& random, std::size_t bound) {
-  return static_cast<std::uint32_t>(random() % bound);
-}
-
-std::string randomBytes(Random& random, std::size_t size) {
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
-
-/// The stream's segments, SYN and FIN included, as a careless network delivers them: split
-/// anywhere, some twice, some overlapping, and swapped with others up to `reach` places away. The
-/// SYN stays first: without it the connection would have been joined late.
-std::vector<Segment> mangled(Random& random, const TcpClient& client, const std::string& stream,
-                             std::uint32_t reach) {
-  std::vector<Segment> segments;
-  for (std::uint32_t at = 0; at < stream.size();) {
-    const std::uint32_t size = 1 + below(random, 40);
-    segments.push_back(client.data(at, stream.substr(at, size)));
-    at += size;
-    while (random() % 4 == 0) {  // A retransmission with other borders.
-      const std::uint32_t from = below(random, std::min<std::size_t>(at, stream.size()));
-      segments.push_back(client.data(from, stream.substr(from, 1 + below(random, 60))));
-    }
-  }
-  const auto end = static_cast<std::uint32_t>(stream.size());
-  segments.push_back(client.fin(end));
-  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
-    const std::size_t other = std::min(i + below(random, reach + 1), segments.size() - 1);
-    std::swap(segments[i], segments[other]);
-  }
-  segments.insert(segments.begin(),
-                  random() % 2 == 0 ? client.syn() : client.syn(stream.substr(0, 5)));
-  if (random() % 2 == 0) segments.insert(segments.begin() + 1, client.syn());
-  return segments;
-}
-
 TEST(Property, AnySegmentationOfAStreamYieldsTheStream) {
   for (std::uint32_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -61,7 +20,7 @@ TEST(Property, AnySegmentationOfAStreamYieldsTheStream) {
     TcpClient client;
     client.isn = 0xffffffff - below(random, 700);  // Wraps at some place or other.
     const std::string stream = randomBytes(random, below(random, 1200));
-    for (const Segment& segment : mangled(random, client, stream, below(random, 30))) {
+    for (const Segment& segment : mangled(random, client, stream, below(random, 30), true)) {
       harness.add(segment);
       harness.pass(milliseconds(1));
     }
@@ -90,7 +49,7 @@ TEST(Property, ManyFlowsInterleavedDoNotMix) {
       if (i % 2 == 0) client.server = endpoint("2001:db8::7", 8080);
       client.isn = static_cast<std::uint32_t>(random());
       senders[i].stream = randomBytes(random, 1 + below(random, 500));
-      senders[i].segments = mangled(random, client, senders[i].stream, 10);
+      senders[i].segments = mangled(random, client, senders[i].stream, 10, true);
     }
     for (std::size_t left = senders.size(); left > 0;) {
       Sender& sender = senders[below(random, senders.size())];

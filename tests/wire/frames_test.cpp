@@ -99,5 +99,149 @@ TEST(Frames, EveryChunkSizeGivesTheSameEvents) {
   }
 }
 
+TEST(Frames, RandomStreamsSurviveRandomChunks) {
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+  };
+  for (int round = 0; round < 50; ++round) {
+    Bytes stream;
+    appendMagic(stream);
+    for (std::size_t i = below(30); i > 0; --i) {
+      switch (below(5)) {
+        case 0:
+          appendOpen(stream, openFrame(below(1000)));
+          break;
+        case 1:
+          appendClose(stream, {below(1000), static_cast<Reason>(below(kReasonCount)), false});
+          break;
+        case 2:
+          appendHeartbeat(stream);
+          break;
+        default:
+          appendData(stream, below(1000), bytesOf(std::string(below(3000), 'd')));
+      }
+    }
+    const std::string whole = decode(stream);
+    Script script;
+    FrameDecoder decoder(script);
+    for (std::span<const std::uint8_t> rest(stream); !rest.empty();) {
+      const std::size_t n = 1 + below(std::min<std::size_t>(rest.size(), 5000));
+      decoder.feed(rest.first(n));
+      decoder.feed({});
+      rest = rest.subspan(n);
+    }
+    ASSERT_EQ(script.text() + "|", whole) << "round " << round;
+  }
+}
+
+TEST(Frames, APayloadAboveTheMaximumIsSplit) {
+  const std::string big(2 * kMaxFrameBytes + 5, 'b');
+  Bytes stream;
+  appendMagic(stream);
+  appendData(stream, 9, bytesOf(big));
+  struct Joiner final : FrameHandler {
+    void onOpen(const OpenFrame&) override {}
+    void onData(std::uint64_t, std::span<const std::uint8_t> bytes) override {
+      joined.append(bytes.begin(), bytes.end());
+      ++records;
+    }
+    void onClose(const CloseFrame&) override {}
+    void onLedger(std::string_view) override {}
+    void onHeartbeat() override {}
+    std::string joined;
+    int records = 0;
+  } joiner;
+  FrameDecoder decoder(joiner);
+  decoder.feed(stream);
+  EXPECT_EQ(joiner.records, 3);
+  EXPECT_TRUE(joiner.joined == big);
+}
+
+TEST(Frames, RecordsOfUnknownTypesAreSkipped) {
+  Bytes stream;
+  appendMagic(stream);
+  for (const int type : {0, 3, 7, 255}) {
+    const Bytes record = {0, 0, 0, 4, static_cast<std::uint8_t>(type), 1, 2, 3};
+    stream.insert(stream.end(), record.begin(), record.end());
+  }
+  appendHeartbeat(stream);
+  EXPECT_EQ(decode(stream), "heartbeat\n|");
+  EXPECT_EQ(decode(stream, 3), "heartbeat\n|");
+}
+
+TEST(Frames, OnlyTheEndOfARecordIsABoundary) {
+  const Bytes stream = sample();
+  Script script;
+  FrameDecoder decoder(script);
+  EXPECT_FALSE(decoder.atBoundary());
+  decoder.feed(std::span(stream).first(4));
+  EXPECT_TRUE(decoder.atBoundary());
+  decoder.feed(std::span(stream).subspan(4, 1));
+  EXPECT_FALSE(decoder.atBoundary());
+  decoder.feed(std::span(stream).subspan(5));
+  EXPECT_TRUE(decoder.atBoundary());
+}
+
+TEST(Frames, HostileRecordsAreRefusedWithTheirPlace) {
+  const auto record = [](std::initializer_list<int> bytes) {
+    Bytes out;
+    for (const int byte : bytes) out.push_back(static_cast<std::uint8_t>(byte));
+    return out;
+  };
+  Bytes open;
+  appendOpen(open, openFrame(1));
+  Bytes protocol = open;
+  protocol[13] = 1;
+  Bytes flags = open;
+  flags[14] = 2;
+  Bytes shortOpen = open;
+  shortOpen[3] = static_cast<std::uint8_t>(shortOpen[3] - 1);
+  shortOpen.pop_back();
+  Bytes longOpen = open;
+  longOpen[3] = static_cast<std::uint8_t>(longOpen[3] + 1);
+  longOpen.push_back(0);
+  const std::vector<std::pair<Bytes, const char*>> cases = {
+      {record({0, 0, 0, 0}), "length 0"},
+      {record({0, 0x10, 0, 1}), "above the format's maximum"},
+      {record({0xff, 0xff, 0xff, 0xff}), "above the format's maximum"},
+      {record({0, 0, 0, 8, 2, 0, 0, 0, 0, 0, 0, 0}), "data record that is too short"},
+      {record({0, 0, 0, 9, 4, 0, 0, 0, 0, 0, 0, 0, 0}), "close record that is too short"},
+      {record({0, 0, 0, 10, 4, 0, 0, 0, 0, 0, 0, 0, 0, 2}), "unknown flags"},
+      {record({0, 0, 0, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'x'}), "unknown reason"},
+      {record({0, 0, 0, 14, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'n', 'o', 'n', 'e'}), "unknown reason"},
+      {record({0, 0, 0, 2, 6, 0}), "heartbeat record with a body"},
+      {protocol, "unknown protocol 1"},
+      {flags, "unknown flags"},
+      {shortOpen, "wrong length"},
+      {longOpen, "wrong length"},
+  };
+  for (const auto& [bytes, sentence] : cases) {
+    Bytes stream;
+    appendMagic(stream);
+    appendHeartbeat(stream);  // 5 bytes: the bad record begins at byte 9.
+    stream.insert(stream.end(), bytes.begin(), bytes.end());
+    for (const std::size_t chunk : {std::size_t{1}, stream.size()}) {
+      try {
+        decode(stream, chunk);
+        ADD_FAILURE() << "taken, though: " << sentence;
+      } catch (const FrameError& error) {
+        const std::string what = error.what();
+        EXPECT_NE(what.find(sentence), std::string::npos) << what;
+        EXPECT_NE(what.find("at byte 9 "), std::string::npos) << what;
+      }
+    }
+  }
+}
+
+TEST(Frames, AnotherMagicIsRefusedAtItsFirstWrongByte) {
+  Script script;
+  FrameDecoder decoder(script);
+  decoder.feed(bytesOf("DMS"));
+  EXPECT_THROW(decoder.feed(bytesOf("2")), FrameError);
+  FrameDecoder other(script);
+  EXPECT_THROW(other.feed(bytesOf("H")), FrameError);
+}
+
 }  // namespace
 }  // namespace dormouse::wire

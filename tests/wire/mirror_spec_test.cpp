@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/frames.h"
-#include "wire/ledger.h"
-#include "wire/strict_json.h"
-
 namespace dormouse::wire {
 namespace {
 
@@ -93,15 +89,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"filter":{"path":"^/"})" T, "filter.path", "this version"},
         Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "this version"},
         Refusal{R"({"ports":[1],"filter":{"probes":true})" T, "filter.probes", "this version"},
-        Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "\"filter.sources\"", "unknown key"},
+        Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "filter.sources", "unknown key"},
         Refusal{R"({"ports":[1],"sample":{})" T, "sample", "this version"},
         Refusal{R"({"ports":[1],"rate":1)" T, "rate", "this version"},
         Refusal{R"({"ports":[1],"redact":[])" T, "redact", "this version"},
         Refusal{R"({"ports":[1],"mark":true)" T, "mark", "this version"},
         Refusal{R"({"ports":[1],"h2":"requests")" T, "h2", "this version"},
         Refusal{R"({"ports":[1],"responses":true)" T, "responses", "this version"},
-        Refusal{R"({"ports":[1],"Ports":[1])" T, "\"Ports\"", "unknown key"},
-        Refusal{R"({"ports":[1],"format":"pcap")" T, "\"format\"", "unknown key"}));
+        Refusal{R"({"ports":[1],"Ports":[1])" T, "Ports", "unknown key"},
+        Refusal{R"({"ports":[1],"format":"pcap")" T, "format", "unknown key"}));
 #undef T
 
 TEST(PushSpec, TakesEverythingThisVersionKnows) {
@@ -116,6 +112,140 @@ TEST(PushSpec, TakesEverythingThisVersionKnows) {
   EXPECT_EQ(spec.midstream, Midstream::kRaw);
   ASSERT_EQ(spec.sources.size(), 2U);
   EXPECT_EQ(spec.sources[0].toString(), "10.0.0.0/8");
+}
+
+struct QueryRefusal {
+  Query query;
+  const char* key;
+  const char* sentence;
+};
+
+class StreamRefused : public testing::TestWithParam<QueryRefusal> {};
+
+TEST_P(StreamRefused, NamesTheKey) {
+  try {
+    parseStreamSpec(GetParam().query);
+    FAIL() << "taken";
+  } catch (const SpecError& error) {
+    EXPECT_EQ(error.key(), GetParam().key);
+    EXPECT_NE(std::string(error.what()).find(GetParam().sentence), std::string::npos)
+        << error.what();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, StreamRefused,
+    testing::Values(QueryRefusal{{}, "port", "at least one"},
+                    QueryRefusal{{{"port", ""}}, "port", "whole"},
+                    QueryRefusal{{{"port", "80,"}}, "port", "whole"},
+                    QueryRefusal{{{"port", "0"}}, "port", "0 is no port"},
+                    QueryRefusal{{{"port", "65536"}}, "port", "is no port"},
+                    QueryRefusal{{{"port", "99999999999999999999"}}, "port", "whole"},
+                    QueryRefusal{{{"port", "80.0"}}, "port", "whole"},
+                    QueryRefusal{{{"port", " 80"}}, "port", "whole"},
+                    QueryRefusal{{{"port", "-1"}}, "port", "whole"},
+                    QueryRefusal{{{"port", "1"}, {"protocol", "TCP"}}, "protocol", "tcp"},
+                    QueryRefusal{{{"port", "1"}, {"protocol", "tcp,udp"}}, "protocol", "tcp"},
+                    QueryRefusal{{{"port", "1"}, {"protocol", "tcp"}, {"protocol", "udp"}},
+                                 "protocol",
+                                 "twice"},
+                    QueryRefusal{{{"port", "1"}, {"source", ""}}, "source", "network"},
+                    QueryRefusal{{{"port", "1"}, {"source", "10.0.0.0/33"}}, "source", "network"},
+                    QueryRefusal{{{"port", "1"}, {"ttl", "-1s"}}, "ttl", "duration"},
+                    QueryRefusal{{{"port", "1"}, {"ttl", "1s"}, {"ttl", "1s"}}, "ttl", "twice"},
+                    QueryRefusal{{{"port", "1"}, {"midstream", ""}}, "midstream", "raw"},
+                    QueryRefusal{{{"port", "1"}, {"format", "ndjson"}}, "format", "this version"},
+                    QueryRefusal{{{"port", "1"}, {"format", "http"}}, "format", "this version"},
+                    QueryRefusal{{{"port", "1"}, {"format", "xml"}}, "format", "frames"},
+                    QueryRefusal{{{"port", "1"}, {"to", "h:1"}}, "to", "POST"},
+                    QueryRefusal{{{"port", "1"}, {"ports", "1"}}, "ports", "unknown key"},
+                    QueryRefusal{{{"port", "1"}, {"", ""}}, "", "unknown key"},
+                    QueryRefusal{{{"port", "1"}, {"a\nb", ""}}, "a?b", "unknown key"}));
+
+TEST(StreamSpec, KeysOfLaterVersionsAreNamedAsSuch) {
+  for (const char* key :
+       {"method", "path", "header", "percent", "by", "rate", "redact", "responses", "probes"}) {
+    try {
+      parseStreamSpec({{"port", "1"}, {key, "1"}});
+      ADD_FAILURE() << "taken: " << key;
+    } catch (const SpecError& error) {
+      EXPECT_EQ(error.key(), key);
+      EXPECT_NE(std::string(error.what()).find("not supported by this version"), std::string::npos);
+    }
+  }
+}
+
+TEST(StreamSpec, AtMost64PortsAndNetworks) {
+  Query ports;
+  for (int i = 1; i <= 64; ++i) ports.emplace_back("port", std::to_string(i));
+  Query sources = {{"port", "1"}};
+  for (int i = 0; i < 64; ++i) sources.emplace_back("source", "10.0.0." + std::to_string(i));
+  EXPECT_EQ(parseStreamSpec(ports).ports.size(), 64U);
+  EXPECT_EQ(parseStreamSpec(sources).sources.size(), 64U);
+  ports.emplace_back("port", "65");
+  sources.emplace_back("source", "10.0.1.0");
+  EXPECT_THROW(parseStreamSpec(ports), SpecError);
+  EXPECT_THROW(parseStreamSpec(sources), SpecError);
+}
+
+// What a server makes of a query: percent-decoded pairs, '+' read as a space.
+Query decodeQuery(const std::string& text) {
+  Query query;
+  std::string* into = nullptr;
+  query.emplace_back();
+  into = &query.back().first;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '&') {
+      query.emplace_back();
+      into = &query.back().first;
+    } else if (text[i] == '=') {
+      into = &query.back().second;
+    } else if (text[i] == '%') {
+      *into += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
+      i += 2;
+    } else {
+      *into += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return query;
+}
+
+TEST(StreamSpec, TheQueryIsTheInverse) {
+  MirrorSpec spec;
+  spec.ports = {80, 443, 8080};
+  spec.protocol = Protocol::kUdp;
+  spec.format = Format::kPcap;
+  spec.ttl = seconds(3661);
+  spec.midstream = Midstream::kRaw;
+  spec.sources = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
+  const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
+  EXPECT_EQ(back.ports, spec.ports);
+  EXPECT_EQ(back.protocol, spec.protocol);
+  EXPECT_EQ(back.format, spec.format);
+  EXPECT_EQ(back.ttl, spec.ttl);
+  EXPECT_EQ(back.midstream, spec.midstream);
+  EXPECT_EQ(back.sources, spec.sources);
+  EXPECT_EQ(toQuery(spec).find_first_of("/:,+ "), std::string::npos) << toQuery(spec);
+}
+
+TEST(Duration, ReadsWhatItWrites) {
+  const std::vector<std::pair<const char*, int>> pairs = {
+      {"90s", 90}, {"30m", 1800}, {"8h", 28800}, {"1h30m", 5400}, {"1h1s", 3601}, {"45", 45}};
+  for (const auto& [text, count] : pairs) EXPECT_EQ(parseDuration(text), seconds(count)) << text;
+  for (const int count : {0, 1, 59, 60, 61, 3599, 3600, 3660, 5400, 86399}) {
+    EXPECT_EQ(parseDuration(formatDuration(seconds(count))), seconds(count));
+  }
+  EXPECT_EQ(formatDuration(seconds(5400)), "1h30m");
+  EXPECT_EQ(formatDuration(seconds(90)), "1m30s");
+}
+
+TEST(Duration, RefusesEverythingElse) {
+  for (const char* text :
+       {"", "s", "1d", "1h30", "1m1h", "1s1s", "1.5h", "-1s", "+1s", " 1s", "1s ", "1H",
+        "99999999999999999999s", "18446744073709551615h", "8785h"}) {
+    EXPECT_THROW(parseDuration(text), std::invalid_argument) << text;
+  }
+  EXPECT_THROW(parseDuration(std::string_view("1s\0", 3)), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,0 +1,146 @@
+#include "client/arguments.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "client/byte_queue.h"
+#include "client/display.h"
+
+namespace dormouse::client {
+namespace {
+
+using Words = std::vector<std::string>;
+
+struct Wrong {
+  Words words;  // Behind --url http://h --token t.
+  const char* sentence;
+};
+
+class ArgumentsRefused : public testing::TestWithParam<Wrong> {};
+
+TEST_P(ArgumentsRefused, SaysWhatIsWrong) {
+  Words words = {"--url", "http://h", "--token", "t"};
+  words.insert(words.end(), GetParam().words.begin(), GetParam().words.end());
+  try {
+    parseArguments(words, nullptr);
+    FAIL() << "taken";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find(GetParam().sentence), std::string::npos)
+        << error.what();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ArgumentsRefused,
+    testing::Values(
+        Wrong{{}, "no port"}, Wrong{{"pcap"}, "no port"},
+        Wrong{{"pcap", "8080:3000"}, "no local port"}, Wrong{{"8080", "8080:9"}, "given twice"},
+        Wrong{{"0"}, "no port pair"}, Wrong{{"65536"}, "no port pair"},
+        Wrong{{"8080:"}, "no port pair"}, Wrong{{"80:81:82"}, "no port pair"},
+        Wrong{{"80", "--ttl", "soon"}, "--ttl"}, Wrong{{"80", "--ttl", "0"}, "--ttl"},
+        Wrong{{"80", "--protocol", "sctp"}, "--protocol"},
+        Wrong{{"80", "--source", "10.0.0.1/8"}, "--source"},
+        Wrong{{"80", "--midstream", "no"}, "--midstream"},
+        Wrong{{"80", "--buffer", "0"}, "--buffer"}, Wrong{{"80", "--buffer", "1MB"}, "--buffer"},
+        Wrong{{"80", "--buffer", "65GiB"}, "--buffer"},
+        Wrong{{"80", "--output", "xml"}, "--output"}, Wrong{{"80", "--write", "f"}, "--write"},
+        Wrong{{"80", "--token-file", "f"}, "exclude"}, Wrong{{"80", "--tok", "t"}, "--tok"},
+        Wrong{{"80", "--colour"}, "--colour"}));
+
+TEST(Arguments, WithoutUrlSaysThatPodsComeLater) {
+  try {
+    parseArguments({"pod/web-0", "8080"}, "t");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("this version"), std::string::npos);
+  }
+}
+
+TEST(Arguments, TakeEverything) {
+  const Arguments arguments =
+      parseArguments({"--url",       "https://h:1", "8080:3000", "9090", "--protocol", "udp",
+                      "--source",    "10.0.0.0/8",  "--source",  "::1",  "--ttl",      "90m",
+                      "--midstream", "raw",         "--buffer",  "2MiB", "--to-host",  "10.0.0.1",
+                      "--output",    "json",        "-q"},
+                     "from-environment");
+  EXPECT_EQ(arguments.command, Command::kMirror);
+  EXPECT_EQ(arguments.token, "from-environment");
+  ASSERT_EQ(arguments.pairs.size(), 2U);
+  EXPECT_EQ(arguments.pairs[0].remote, 8080);
+  EXPECT_EQ(arguments.pairs[0].local, 3000);
+  EXPECT_EQ(arguments.pairs[1].local, 9090);
+  EXPECT_EQ(arguments.spec.ports, (std::vector<std::uint16_t>{8080, 9090}));
+  EXPECT_EQ(arguments.spec.protocol, wire::Protocol::kUdp);
+  EXPECT_EQ(arguments.spec.sources.size(), 2U);
+  EXPECT_EQ(arguments.spec.ttl, std::chrono::minutes(90));
+  EXPECT_EQ(arguments.spec.format, wire::Format::kFrames);
+  EXPECT_EQ(arguments.bufferBytes, 2U << 20);
+  EXPECT_TRUE(arguments.json);
+}
+
+TEST(Arguments, TheTokenFileBeatsTheEnvironmentAndLosesOneNewline) {
+  const std::string path = testing::TempDir() + "arguments_test_token";
+  std::ofstream(path) << "secret\n";
+  const Words words = {"--url", "http://h", "--token-file", path, "80"};
+  EXPECT_EQ(parseArguments(words, "other").token, "secret");
+  for (const char* bad : {"", "\n", "two\n\n", "a b", "a\r\nX: y"}) {
+    std::ofstream(path) << bad;
+    EXPECT_THROW(parseArguments(words, nullptr), UsageError) << bad;
+  }
+  EXPECT_THROW(
+      parseArguments({"--url", "http://h", "80", "--token-file", path + "-absent"}, nullptr),
+      UsageError);
+  EXPECT_THROW(parseArguments({"--url", "http://h", "80"}, nullptr), UsageError);
+}
+
+TEST(ByteQueue, KeepsOrderAndTheCap) {
+  BufferCap cap(200'000);
+  ByteQueue one(cap);
+  ByteQueue two(cap);
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string piece(1500, static_cast<char>('a' + i % 26));
+    expected += piece;
+    ASSERT_TRUE(one.push({reinterpret_cast<const std::uint8_t*>(piece.data()), piece.size()}));
+  }
+  const std::vector<std::uint8_t> big(50'001);
+  EXPECT_FALSE(two.push(big));
+  EXPECT_TRUE(two.push(std::span(big).first(50'000)));
+  EXPECT_EQ(cap.used(), 200'000U);
+  std::string got;
+  while (!one.empty()) {
+    const auto part = one.front().first(std::min<std::size_t>(one.front().size(), 777));
+    got.append(part.begin(), part.end());
+    one.pop(part.size());
+  }
+  EXPECT_EQ(got, expected);
+  two.clear();
+  EXPECT_EQ(cap.used(), 0U);
+}
+
+TEST(Display, RewritesTheLiveLineFiveTimesASecondAndPlainLinesEveryFiveSeconds) {
+  ManualClock clock;
+  std::ostringstream live;
+  std::ostringstream plain;
+  Display liveDisplay(Style::kLive, live, clock);
+  Display plainDisplay(Style::kPlain, plain, clock);
+  for (std::uint64_t i = 1; i <= 100; ++i) {  // Ten seconds.
+    Progress progress;
+    progress.connections = i;
+    liveDisplay.progress(progress);
+    plainDisplay.progress(progress);
+    clock.advance(std::chrono::milliseconds(100));
+  }
+  const auto count = [](const std::string& text, char c) {
+    return std::count(text.begin(), text.end(), c);
+  };
+  EXPECT_EQ(count(live.str(), '\r'), 50);
+  EXPECT_EQ(count(live.str(), '\n'), 0);
+  EXPECT_EQ(count(plain.str(), '\n'), 2);
+}
+
+}  // namespace
+}  // namespace dormouse::client

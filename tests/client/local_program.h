@@ -1,0 +1,53 @@
+// The developer's program: a server that writes down what it gets.
+#pragma once
+
+#include <Poco/Net/ServerSocket.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace dormouse::client {
+
+/// What one connection brought.
+struct Received {
+  std::string bytes;
+  bool clean = false;  // Ended by FIN; else by RST.
+};
+
+/// Accepts on a port of the kernel's choice, one thread per connection; answers each clean end with
+/// a few bytes and closes. While paused it accepts but does not read.
+class LocalProgram {
+ public:
+  /// `receiveBuffer`: SO_RCVBUF of its connections; 0 for the system's.
+  explicit LocalProgram(bool paused = false, int receiveBuffer = 0);
+  ~LocalProgram();
+  LocalProgram(const LocalProgram&) = delete;
+  LocalProgram& operator=(const LocalProgram&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  void resume();
+  /// Waits until `count` connections have ended and returns them in the order of their ends; fewer
+  /// after 20 s.
+  std::vector<Received> await(std::size_t count);
+
+ private:
+  void accept();
+  void serve(Poco::Net::StreamSocket socket);
+
+  Poco::Net::ServerSocket listener_;
+  std::uint16_t port_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool paused_;
+  bool ending_ = false;
+  std::vector<Received> received_;
+  std::vector<Poco::Net::StreamSocket> sockets_;
+  std::vector<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+}  // namespace dormouse::client

@@ -1,0 +1,166 @@
+"""What every integration test has in common, above all what is checked after each of them."""
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from lab import traffic
+from lab.namespaces import DEV4, DEV6, POD4, POD6, Lab, packet_sockets
+from lab.nginx import Nginx
+from lab.packets import ResetWatcher
+from lab.recorder import Recorder, UdpRecorder
+from lab.sidecar import BUILD, CLIENT, SIDECAR, Sidecar, balances
+from lab.waiting import SLOWNESS, patience, wait_until
+
+ALLOW = ("--allow-to", f"{DEV4}/32", "--allow-to", f"{DEV6}/128", "--allow-to", "127.0.0.0/8",
+         "--allow-to", f"{POD4}/32")
+APP_PORT, LOCAL_PORT = 8080, 3000
+
+
+class LabCase(unittest.TestCase):
+    """Makes programs that end with the test. After each test: every ledger adds up, the pod has no
+    packet socket, the app has sent no reset, the sidecar ends at SIGTERM within a second, and no
+    sanitizer has complained."""
+
+    lab = None
+    watcher = None
+
+    @classmethod
+    def setUpClass(cls):
+        if LabCase.lab is None:
+            LabCase.lab = Lab()
+            LabCase.watcher = ResetWatcher(LabCase.lab.dev)
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.directory = pathlib.Path(scratch.name)
+        self.sidecars = []
+        self.reset_allowed = False  # True: the test itself makes the app send resets.
+        self.watcher.take()
+
+    def tearDown(self):
+        for sidecar in self.sidecars:
+            if sidecar.process.poll() is None:
+                self.put_to_sleep(sidecar)
+        resets = [r for r in self.watcher.take() if r[0] and r[1] in (APP_PORT, 8443)]
+        if not self.reset_allowed:
+            self.assertEqual(resets, [], "the app has reset connections")
+
+    # --- programs
+
+    def sidecar(self, *flags, allow=ALLOW, **options):
+        sidecar = Sidecar(self.directory / f"sidecar{len(self.sidecars)}", (*allow, *flags),
+                          **options)
+        self.sidecars.append(sidecar)
+        self.addCleanup(self.check_end, sidecar)
+        return sidecar
+
+    def nginx(self, **options):
+        nginx = Nginx(self.directory / "nginx", **options)
+        self.addCleanup(nginx.stop)
+        wait_until(lambda: self.answers((POD4, APP_PORT)), "nginx answers")
+        return nginx
+
+    def recorder(self, address=(DEV4, LOCAL_PORT), namespace=None, **options):
+        sock = (namespace or self.lab.dev).socket(self.family(address))
+        recorder = Recorder(sock, address, **options)
+        self.addCleanup(recorder.stop)
+        return recorder
+
+    def udp(self, namespace, address):
+        recorder = UdpRecorder(namespace.socket(self.family(address), socket.SOCK_DGRAM), address)
+        self.addCleanup(recorder.stop)
+        return recorder
+
+    def client(self, sidecar, *arguments, caller="ana"):
+        """kubectl-mirror in the pod's namespace, where a port-forward would bring it."""
+        command = [str(CLIENT), *arguments, "--url", f"http://127.0.0.1:{sidecar.port}",
+                   "--token-file", str(sidecar.token_directory / caller)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        wait_until(lambda: self.active(sidecar) or process.poll() is not None,
+                   "the client's mirror is live")
+        self.assertIsNone(process.poll(), "the client ended at once")
+        return process
+
+    # --- traffic
+
+    @staticmethod
+    def family(address):
+        return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+    def answers(self, address):
+        with self.lab.dev.socket(self.family(address)) as probe:
+            return probe.connect_ex(address) == 0
+
+    def http(self, address=(POD4, APP_PORT)):
+        return traffic.HttpConnection(self.lab.dev.socket(self.family(address)), address,
+                                      patience(30))
+
+    def play(self, seed, requests, address=(POD4, APP_PORT)):
+        """Sends planned requests to nginx, all of which it must answer well."""
+        def check(method, path, body, status, answer):
+            self.assertIn(status, (200, 201, 204), f"{method} {path}: {answer[:200]}")
+        return traffic.play(lambda: self.http(address), traffic.plan(seed, requests), check)
+
+    # --- mirrors
+
+    def push(self, sidecar, to=f"{DEV4}:{LOCAL_PORT}", caller="ana", **keys):
+        answer = sidecar.call("POST", "/v1/mirrors", {"ports": [APP_PORT], "to": to, **keys},
+                              caller=caller)
+        self.assertEqual(answer.status, 201, answer)
+        return answer.json()["id"]
+
+    @staticmethod
+    def active(sidecar):
+        return [m for m in sidecar.mirrors() if m["state"] == "active"]
+
+    def delete(self, sidecar, mirror, caller="ana"):
+        """Ends a mirror; returns its final report, in which nothing is open."""
+        answer = sidecar.call("DELETE", f"/v1/mirrors/{mirror}", caller=caller)
+        self.assertEqual(answer.status, 200, answer)
+        report = answer.json()
+        self.check_final(report)
+        return report
+
+    def check_final(self, report):
+        self.assertEqual(report["state"], "ended", report)
+        self.assertIsNone(balances(report["ledger"]))
+        for kind in ("packets", "connections", "requests"):
+            self.assertEqual(report["ledger"][kind]["open"], 0, report)
+
+    def put_to_sleep(self, sidecar):
+        for caller in sidecar.tokens:
+            sidecar.call("DELETE", "/v1/mirrors", caller=caller)
+        wait_until(lambda: not packet_sockets(), "the pod has no packet socket")
+        if sidecar.tokens:
+            for report in sidecar.mirrors():
+                self.check_final(report)
+            status = sidecar.call("GET", "/v1/status", caller=next(iter(sidecar.tokens))).json()
+            self.assertEqual(status["state"], "asleep", status)
+
+    def check_end(self, sidecar):
+        code, seconds = sidecar.stop(signal.SIGTERM)
+        self.assertEqual(code, 0, sidecar.errors()[-3000:])
+        self.assertLess(seconds, patience(1), "SIGTERM must end the sidecar within a second")
+        self.assertEqual(sidecar.alarms(), [], sidecar.errors()[-6000:])
+
+    def assert_woken(self, count=1):
+        self.assertEqual(len(packet_sockets()), count, packet_sockets())
+
+    def assert_asleep(self, seconds=2):
+        wait_until(lambda: not packet_sockets(), "the pod has no packet socket", seconds)
+
+
+def seconds_since(began):
+    return time.monotonic() - began

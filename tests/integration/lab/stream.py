@@ -1,0 +1,136 @@
+"""GET /v1/stream: a reader of its frames, written from docs/stream-format.md alone."""
+import ipaddress
+import json
+import socket
+import struct
+import threading
+
+from lab.waiting import patience
+
+OPEN, DATA, REQUEST, CLOSE, LEDGER, HEARTBEAT = range(1, 7)
+
+
+class Flow:
+    """One mirrored connection as the stream tells of it."""
+
+    def __init__(self, body):
+        _, self.protocol, self.flags, self.time_ns = struct.unpack_from(">QBBq", body)
+        self.client = self._endpoint(body[18:36])
+        self.server = self._endpoint(body[36:54])
+        self.data = bytearray()
+        self.parts = []     # The data records, one by one.
+        self.closed = None  # (flags, reason) once it has.
+
+    @staticmethod
+    def _endpoint(raw):
+        address = ipaddress.IPv6Address(bytes(raw[:16]))
+        return str(address.ipv4_mapped or address), int.from_bytes(raw[16:], "big")
+
+
+class FrameReader:
+    """Opens a stream and decodes it on a thread of its own. `reading=False`: begins at resume()."""
+
+    def __init__(self, sidecar, query, caller="ana", reading=True, receive_buffer=None):
+        self.flows = {}
+        self.report = None  # The last record.
+        self.error = None
+        self.heartbeats = 0
+        self._go = threading.Event()
+        self._socket = socket.socket()
+        if receive_buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.settimeout(patience(60))
+        self._socket.connect(("127.0.0.1", sidecar.port))
+        self._socket.sendall((f"GET /v1/stream?{query} HTTP/1.1\r\nHost: pod\r\n"
+                              f"Authorization: Bearer {sidecar.tokens[caller]}\r\n\r\n").encode())
+        self._input = b""
+        while b"\r\n\r\n" not in self._input:
+            part = self._socket.recv(4096)
+            assert part, f"the stream ended within its head: {self._input!r}"
+            self._input += part
+        head, self._input = self._input.split(b"\r\n\r\n", 1)
+        self.head = head.decode("latin-1")
+        assert self.head.startswith("HTTP/1.1 200"), self.head + self._input.decode("latin-1")
+        lines = self.head.lower().split("\r\n")
+        self.mirror = next(line.split(": ")[1] for line in lines
+                           if line.startswith("dormouse-mirror: "))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        if reading:
+            self.resume()
+
+    def resume(self):
+        self._go.set()
+
+    def vanish(self):
+        """Closes the socket as a killed reader would."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def wait_end(self, seconds=10):
+        """Waits for the stream's end; returns the report of its last record."""
+        self._go.set()
+        self._thread.join(patience(seconds))
+        assert not self._thread.is_alive(), "the stream did not end"
+        assert self.error is None, self.error
+        return self.report
+
+    def by_client(self):
+        """(client address, port) -> its Flow; a port used twice is an error."""
+        flows = list(self.flows.values())
+        result = {flow.client: flow for flow in flows}
+        assert len(result) == len(flows), "an address stands for two connections"
+        return result
+
+    def _run(self):
+        self._go.wait()
+        try:
+            assert self._take(4) == b"DMS1", "the stream does not begin with its magic"
+            while self._record():
+                pass
+        except (AssertionError, OSError, KeyError, struct.error) as error:
+            self.error = repr(error)
+
+    def _record(self):
+        head = self._take(4)
+        if head is None:
+            assert self.report is not None, "the stream ended without a ledger"
+            return False
+        assert self.report is None, "a record follows the ledger"
+        length = int.from_bytes(head, "big")
+        assert 1 <= length <= 1 << 20, f"a record of {length} bytes"
+        record = self._take(length)
+        kind, body = record[0], record[1:]
+        if kind == OPEN:
+            number = int.from_bytes(body[:8], "big")
+            assert len(body) == 54 and number not in self.flows, "a bad open record"
+            self.flows[number] = Flow(body)
+        elif kind == DATA:
+            flow = self.flows[int.from_bytes(body[:8], "big")]
+            assert flow.closed is None, "data after a close record"
+            flow.data += body[8:]
+            flow.parts.append(body[8:])
+        elif kind == CLOSE:
+            flow = self.flows[int.from_bytes(body[:8], "big")]
+            assert flow.closed is None, "a second close record"
+            flow.closed = (body[8], body[9:].decode())
+        elif kind == LEDGER:
+            self.report = json.loads(body)
+        elif kind == HEARTBEAT:
+            self.heartbeats += 1
+        return True
+
+    def _take(self, count):
+        """`count` bytes, or None at the stream's end between two records."""
+        chunks, have = [self._input], len(self._input)
+        while have < count:
+            part = self._socket.recv(1 << 20)
+            if not part:
+                assert have == 0, "the stream ended within a record"
+                return None
+            chunks.append(part)
+            have += len(part)
+        whole = b"".join(chunks)
+        self._input = whole[count:]
+        return whole[:count]

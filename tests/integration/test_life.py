@@ -1,0 +1,210 @@
+"""Waking, sleeping, dying: signals, killed workers, time to live, a missing capability, idleness."""
+import os
+import pathlib
+import signal
+import socket
+import time
+import unittest
+
+from lab.case import APP_PORT, LabCase, patience, seconds_since, wait_until
+from lab.namespaces import packet_sockets
+from lab.stream import FrameReader
+from lab.traffic import request
+
+
+class Life(LabCase):
+    def load(self, seconds=4):
+        """wrk against nginx, until the test ends it or its time is over."""
+        process = self.lab.dev.start(["wrk", "-t1", "-c16", f"-d{seconds}s",
+                                      f"http://10.77.0.1:{APP_PORT}/load"], stdout=-1, stderr=-1)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process
+
+    def check_signal(self, number):
+        self.nginx()
+        program = self.recorder()
+        sidecar = self.sidecar()
+        mirror = self.push(sidecar)
+        stream = FrameReader(sidecar, f"port={APP_PORT}")
+        load = self.load()
+        wait_until(lambda: sidecar.report(mirror)["ledger"]["bytes"] > 100_000
+                   and sidecar.report(stream.mirror)["ledger"]["bytes"] > 100_000, "load")
+        code, seconds = sidecar.stop(number)
+        self.assertEqual(code, 0, sidecar.errors()[-3000:])
+        self.assertLess(seconds, patience(1))
+        self.assertEqual(packet_sockets(), [])
+        report = stream.wait_end(2)
+        self.check_final(report)
+        self.assertEqual(report["endedBecause"], "shutdown")
+        audited = [line["mirror"] for line in sidecar.log_lines(audit="sleep")]
+        self.assertEqual(sorted(audited), sorted([mirror, stream.mirror]))
+        wait_until(lambda: len(program.ended()) == len(program.connections), "the push has ended")
+        out, _ = load.communicate(timeout=30)
+        self.assertNotIn(b"Socket errors", out)
+        self.assertNotIn(b"Non-2xx", out)
+
+    def test_sigterm_under_load(self):
+        self.check_signal(signal.SIGTERM)
+
+    def test_sigint_under_load(self):
+        self.check_signal(signal.SIGINT)
+
+    def test_second_signal_kills(self):
+        sidecar = self.sidecar()
+        os.kill(sidecar.workers()[0], signal.SIGSTOP)  # A worker that hangs.
+        sidecar.process.send_signal(signal.SIGTERM)
+        # Standard signals do not queue: the first must have been passed on.
+        stopping = f"/proc/{sidecar.workers()[0]}/status"
+        bit = 1 << signal.SIGTERM - 1
+        wait_until(lambda: any(int(line.split()[1], 16) & bit
+                               for line in pathlib.Path(stopping).read_text().splitlines()
+                               if line.startswith(("ShdPnd", "SigPnd"))), "SIGTERM is passed on")
+        sidecar.process.send_signal(signal.SIGTERM)
+        self.assertEqual(sidecar.process.wait(patience(5)), 128 + signal.SIGKILL)
+        self.sidecars.clear()
+        self.check_end = lambda _: None
+
+    def test_killed_worker_is_replaced_asleep(self):
+        self.nginx()
+        program = self.recorder()
+        sidecar = self.sidecar()
+        sidecar.expected_alarms = ("the worker ended",)
+        self.push(sidecar)
+        stream = FrameReader(sidecar, f"port={APP_PORT}")
+        self.assert_woken(2)
+        load = self.load()
+        wait_until(lambda: program.connections, "load")
+        old = sidecar.workers()
+        self.assertEqual(len(old), 1)
+        began = time.monotonic()
+        os.kill(old[0], signal.SIGKILL)
+        wait_until(lambda: sidecar.workers() not in ([], old), "a new worker")
+        self.assertLess(seconds_since(began), patience(0.3))
+        self.assert_asleep(1)
+        wait_until(self.serves(sidecar), "the new worker answers")
+        self.assertEqual(sidecar.call("GET", "/v1/status").json()["state"], "asleep")
+        stream._thread.join(patience(5))
+        self.assertFalse(stream._thread.is_alive(), "the reader sees the end of its stream")
+        wait_until(lambda: len(program.ended()) == len(program.connections), "no push is left open")
+        mirror = self.push(sidecar)
+        load.terminate()
+        load.wait()
+        before = sidecar.connections(mirror)["seen"]
+        sent = self.play("after", 10)
+        sidecar.wait_settled(mirror, before + len(sent))
+        wanted = sorted(data for data, _, _ in sent)
+        wait_until(lambda: sorted(p for p in program.payloads() if b"/after/" in p) == wanted,
+                   "what is sent after the new wake arrives")
+
+    @staticmethod
+    def serves(sidecar):
+        def check():
+            try:
+                return sidecar.call("GET", "/healthz").status == 200
+            except OSError:
+                return False
+        return check
+
+    def test_ttl(self):
+        self.nginx()
+        self.recorder()
+        sidecar = self.sidecar()
+        began = time.monotonic()
+        mirror = self.push(sidecar, ttl="2s")
+        stream = FrameReader(sidecar, f"port={APP_PORT}&ttl=1s")
+        report = stream.wait_end(3)
+        self.assertGreater(seconds_since(began), 1)
+        self.assertEqual(report["endedBecause"], "ttl")
+        self.assert_woken(1)
+        self.assert_asleep(3)
+        self.assertGreater(seconds_since(began), 2)
+        self.assertEqual(sidecar.report(mirror)["endedBecause"], "ttl")
+
+    def test_missing_capability(self):
+        sidecar = self.sidecar(wrapper=("setpriv", "--bounding-set", "-net_raw"))
+        self.assertEqual(sidecar.call("GET", "/healthz", caller=None).status, 200)
+        for answer in (sidecar.call("POST", "/v1/mirrors",
+                                    {"ports": [APP_PORT], "to": "127.0.0.1:3000"}),
+                       sidecar.call("GET", f"/v1/stream?port={APP_PORT}")):
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn("NET_RAW", answer.json()["detail"])
+        self.assertEqual(sidecar.call("GET", "/v1/status").json()["state"], "asleep")
+        self.assertEqual(sidecar.mirrors(), [])
+
+    def test_taken_port_is_retried(self):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", 4750))
+            taken.listen()
+            taken.settimeout(0)
+            # Its health is answered by nobody yet; free the port once it has said so.
+            import threading
+
+            def free():
+                deadline = time.monotonic() + patience(10)
+                errors = self.directory / "sidecar0" / "sidecar.err"
+                while time.monotonic() < deadline:
+                    if errors.exists() and "4750" in errors.read_text():
+                        break
+                    time.sleep(0.05)
+                taken.close()
+            thread = threading.Thread(target=free)
+            thread.start()
+            sidecar = self.sidecar(port=4750)
+            thread.join()
+        self.assertIn("4750", sidecar.errors())
+        self.assertEqual(sidecar.call("GET", "/healthz").status, 200)
+
+    @staticmethod
+    def wakeups(sidecar):
+        total = 0
+        for pid in [sidecar.process.pid, *sidecar.workers()]:
+            for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+                for line in status.read_text().splitlines():
+                    if line.startswith(("voluntary_ctxt", "nonvoluntary_ctxt")):
+                        total += int(line.split()[1])
+        return total
+
+    def check_idle(self, sidecar):
+        self.assertEqual(packet_sockets(), [])
+        before, began = self.wakeups(sidecar), time.monotonic()
+        wait_until(lambda: seconds_since(began) >= 4, "four seconds")
+        rate = (self.wakeups(sidecar) - before) / seconds_since(began)
+        self.assertLessEqual(rate, 5.5, "wakeups a second while asleep")
+
+    def test_idle(self):
+        self.nginx()
+        sidecar = self.sidecar()
+        self.check_idle(sidecar)
+        stream = FrameReader(sidecar, f"port={APP_PORT}")
+        self.play("between", 20)
+        self.delete(sidecar, stream.mirror)
+        stream.wait_end()
+        self.assert_asleep()
+        threads = len(list(pathlib.Path(f"/proc/{sidecar.workers()[0]}/task").iterdir()))
+        self.check_idle(sidecar)
+        self.assertLessEqual(threads, 8)
+
+    def test_waking_many_times_leaves_nothing_behind(self):
+        self.nginx()
+        sidecar = self.sidecar()
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{sidecar.workers()[0]}/fd"))
+        counts = []
+        for number in range(12):
+            stream = FrameReader(sidecar, f"port={APP_PORT}")
+            app = self.http()
+            app.ask(request("GET", f"/{number}"))
+            app.close()
+            sidecar.wait_settled(stream.mirror, 1)
+            self.delete(sidecar, stream.mirror)
+            self.assertEqual(bytes(stream.wait_end() and stream.by_client()[app.local].data),
+                             bytes(app.sent))
+            self.assert_asleep()
+            counts.append(descriptors())
+        wait_until(lambda: descriptors() <= counts[1] + 1, f"descriptors are closed: {counts}")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,49 @@
+// A reader of the `frames` format that writes down what it is told.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/reason.h"
+#include "wire/frames.h"
+
+namespace dormouse::sink::test {
+
+class FrameLog final : private wire::FrameHandler {
+ public:
+  void feed(std::string_view text) {
+    decoder_.feed({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  }
+  bool atBoundary() const { return decoder_.atBoundary(); }
+
+  std::vector<std::string> events;  // Open, close and ledger records.
+  std::map<std::uint64_t, wire::OpenFrame> opened;
+  std::map<std::uint64_t, std::string> bytes;
+  std::map<std::uint64_t, std::vector<std::string>> parts;  // Record by record.
+  std::map<std::uint64_t, wire::CloseFrame> closed;
+  int heartbeats = 0;
+
+ private:
+  void onOpen(const wire::OpenFrame& frame) override {
+    events.push_back("open " + std::to_string(frame.connection));
+    opened[frame.connection] = frame;
+  }
+  void onData(std::uint64_t connection, std::span<const std::uint8_t> part) override {
+    parts[connection].emplace_back(part.begin(), part.end());
+    bytes[connection] += parts[connection].back();
+  }
+  void onClose(const wire::CloseFrame& frame) override {
+    events.push_back("close " + std::to_string(frame.connection) + " " +
+                     std::string(reasonName(frame.reason)));
+    closed[frame.connection] = frame;
+  }
+  void onLedger(std::string_view json) override { events.push_back("ledger " + std::string(json)); }
+  void onHeartbeat() override { ++heartbeats; }
+
+  wire::FrameDecoder decoder_{*this};
+};
+
+}  // namespace dormouse::sink::test
