@@ -6,6 +6,7 @@ namespace dormouse::injector {
 namespace {
 
 constexpr auto kCertificateInterval = std::chrono::seconds(15);
+constexpr auto kFileInterval = std::chrono::seconds(2);
 constexpr auto kTokenInterval = std::chrono::seconds(60);
 constexpr auto kMissedInterval = std::chrono::seconds(60);
 constexpr auto kVersionInterval = std::chrono::minutes(10);  // The cluster may be upgraded.
@@ -106,7 +107,8 @@ void Injector::start() {
   };
   health_->start();
   repeat(kVersionInterval, [this] { return native_.step(); });
-  repeat(kCertificateInterval, [this] { return keeper_ ? keeper_->step() : files_->step(); });
+  if (keeper_) repeat(kCertificateInterval, [this] { return keeper_->step(); });
+  if (files_) repeat(kFileInterval, [this] { return files_->step(); });
   if (tokens_) repeat(kTokenInterval, [this] { return tokens_->step(); });
   if (missed_) repeat(kMissedInterval, [this] { return missed_->step(); });
   reviews_->start();
