@@ -28,7 +28,8 @@ struct KeeperOptions {
 ///     other one takes what it finds;
 ///  2. the webhooks are read before the Secret and patched under the resourceVersion read then: a
 ///     replica that read an older Secret cannot put the older bundle back;
-///  3. but for a CA that is found broken, a bundle always holds the CA of every leaf that a replica may be serving;
+///  3. but for a CA that is found broken, a bundle always holds the CA of every leaf that a replica
+///  may be serving;
 ///  4. a leaf of a new CA is served only when its bundle has been in place for a while.
 /// step() and the constructor on one thread; the rest on any.
 class CertificateKeeper {
