@@ -10,11 +10,11 @@ PACKAGES := \
   libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev prometheus-cpp-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
-  python3 nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
+  python3 python3-jsonpatch python3-jsonschema nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test bench format lint clean
+.PHONY: help deps build demo test golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ deps: ## Install the packages that are missing (sudo where needed); nothing when
 
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
 	@cmake --preset release >/dev/null
-	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar kubectl-mirror
+	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar dormouse-injector kubectl-mirror
 
 demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
 	@e2e/demo/run build/release
@@ -43,6 +43,13 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	done
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
+
+golden: deps ## Write the injector's golden answers anew (tests/injector/golden); look at the difference
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target injector_test
+	@DORMOUSE_RENEW_GOLDEN=1 build/release/tests/injector/injector_test --gtest_filter='*Golden*' >/dev/null || true
+	@build/release/tests/injector/injector_test --gtest_filter='*Golden*' --gtest_brief=1
+	@git status --short tests/injector/golden
 
 bench: deps ## Measure: CPU per request, ratios of paired runs, idle figures (minutes)
 	@cmake --preset release >/dev/null

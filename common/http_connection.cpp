@@ -24,6 +24,8 @@ namespace {
 
 // How long after the deadline a connection is ended that could not be answered.
 constexpr auto kGrace = std::chrono::milliseconds(100);
+// Smaller bodies are not counted: a connection needs about as much anyway.
+constexpr std::size_t kLargeBody = 64 * 1024;
 
 // True once the descriptor has something to read, or its peer is gone.
 bool waitReadable(int fd, TimePoint until) {
@@ -48,6 +50,21 @@ bool wantsKeepAlive(const HttpRequest& request) {
 }
 
 }  // namespace
+
+LargeBody::~LargeBody() {
+  if (shared_ != nullptr) shared_->largeBodies -= bytes_;
+}
+
+void LargeBody::reserve(HttpServerShared& shared, std::size_t bytes) {
+  const std::size_t limit = shared.options.largeBodies;
+  if (limit == 0 || bytes <= kLargeBody) return;
+  if (shared.largeBodies.fetch_add(bytes) + bytes > limit) {
+    shared.largeBodies -= bytes;
+    throw Problem(503, "too many large requests at once");
+  }
+  shared_ = &shared;
+  bytes_ = bytes;
+}
 
 HttpConnection::HttpConnection(const Poco::Net::StreamSocket& socket, HttpServerShared& shared)
     : shared_(shared), socket_(socket), id_(shared.connections.add(fd())) {}
@@ -96,6 +113,7 @@ bool HttpConnection::waitForBytes(Nanos atMost) {
 
 bool HttpConnection::serveRequest(TimePoint deadline) {
   HttpRequest request;
+  LargeBody room;
   std::optional<HttpResponse> response;
   try {
     // What is waited for in receive() ends by itself, with an answer. This is for a peer that stops
@@ -104,7 +122,7 @@ bool HttpConnection::serveRequest(TimePoint deadline) {
       abort();
       return TimePoint::max();
     });
-    if (!readRequest(request, deadline)) return false;
+    if (!readRequest(request, room, deadline)) return false;
   } catch (const Problem& problem) {
     response = problemResponse(problem);
   }
@@ -120,13 +138,13 @@ bool HttpConnection::serveRequest(TimePoint deadline) {
   }
   if (shared_.options.onAnswer) shared_.options.onAnswer(response->status);
   const bool keepAlive = readable && wantsKeepAlive(request) && !response->takeSocket &&
-                         !shared_.connections.stopping();
+                         !shared_.connections.stopping() && !shared_.draining;
   if (!sendResponse(*response, keepAlive, request.method != "HEAD")) return false;
   if (!keepAlive && !response->takeSocket) linger();
   return keepAlive;
 }
 
-bool HttpConnection::readRequest(HttpRequest& request, TimePoint deadline) {
+bool HttpConnection::readRequest(HttpRequest& request, LargeBody& room, TimePoint deadline) {
   const std::size_t limit = shared_.options.limits.headBytes;
   std::size_t length = 0;
   while ((length = headLength(std::string_view(input_).substr(0, limit))) == 0) {
@@ -138,13 +156,15 @@ bool HttpConnection::readRequest(HttpRequest& request, TimePoint deadline) {
   request = parseHead(std::string_view(input_).substr(0, length));
   request.peer = socket_.peerAddress().toString();
   input_.erase(0, length);
-  readBody(request, deadline);
+  readBody(request, room, deadline);
   return true;
 }
 
-void HttpConnection::readBody(HttpRequest& request, TimePoint deadline) {
+void HttpConnection::readBody(HttpRequest& request, LargeBody& room, TimePoint deadline) {
   const HttpLimits& limits = shared_.options.limits;
   const BodyFraming framing = bodyFraming(request, limits);
+  // The length of a chunked body is not known before it has come.
+  room.reserve(shared_, framing.chunked ? limits.bodyBytes : framing.length);
   const std::string& expect = request.header("Expect");
   if (!expect.empty() && request.http11) {
     if (Poco::icompare(expect, "100-continue") != 0) {

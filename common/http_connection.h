@@ -4,6 +4,7 @@
 #include <Poco/Net/StreamSocket.h>
 #include <Poco/Runnable.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +23,24 @@ struct HttpServerShared {
   HttpHandler handler;
   const Log& log;
   Watchdog& watchdog;
-  OpenConnections connections;
+  OpenConnections connections{};
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> largeBodies{0};  // Bytes reserved by LargeBody objects.
+};
+
+/// The room of one body in HttpServerOptions::largeBodies, given back with the object.
+class LargeBody {
+ public:
+  LargeBody() = default;
+  ~LargeBody();
+  LargeBody(const LargeBody&) = delete;
+  LargeBody& operator=(const LargeBody&) = delete;
+  /// Throws Problem 503 if there is not enough room left.
+  void reserve(HttpServerShared& shared, std::size_t bytes);
+
+ private:
+  HttpServerShared* shared_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 /// Made by the server for an accepted socket and run by one thread of its pool. Owns itself from
@@ -44,8 +62,8 @@ class HttpConnection final : public Poco::Runnable {
   /// over.
   bool serveRequest(TimePoint deadline);
   /// Reads one request. False: the peer has closed. Throws Problem.
-  bool readRequest(HttpRequest& request, TimePoint deadline);
-  void readBody(HttpRequest& request, TimePoint deadline);
+  bool readRequest(HttpRequest& request, LargeBody& room, TimePoint deadline);
+  void readBody(HttpRequest& request, LargeBody& room, TimePoint deadline);
   /// Appends what has come to input_; false at the stream's end. Throws Problem 408.
   bool receive(TimePoint deadline);
   void send(std::string_view bytes);

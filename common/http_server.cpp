@@ -36,7 +36,7 @@ int newEvent() {
 HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler, const Log& log,
                        Watchdog& watchdog)
     : watchdog_(watchdog),
-      shared_(new HttpServerShared{std::move(options), std::move(handler), log, watchdog, {}}),
+      shared_(new HttpServerShared{std::move(options), std::move(handler), log, watchdog}),
       pool_(std::make_unique<Poco::ThreadPool>("http", kMinThreads,
                                                shared_->options.maxThreads + kSpareThreads,
                                                kIdleThreadSeconds, kStackBytes)),
@@ -100,6 +100,10 @@ void HttpServer::acceptOne() {
   auto connection = std::make_unique<HttpConnection>(listener_.acceptConnection(), *shared_);
   pool_->start(*connection);
   connection.release();  // NOLINT(bugprone-unused-return-value): it owns itself now.
+}
+
+void HttpServer::drain() {
+  shared_->draining = true;
 }
 
 void HttpServer::stop() {

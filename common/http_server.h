@@ -33,6 +33,9 @@ struct HttpServerOptions {
   Nanos idleAfter = std::chrono::seconds(30);
   /// Connections served at once. One more ends the least useful one (OpenConnections::awaitRoom).
   int maxThreads = 64;
+  /// What all bodies above 64 KiB that are being received or answered may have together; one that
+  /// does not fit is answered 503. 0: no bound but that of each.
+  std::size_t largeBodies = 0;
   Nanos bindRetry = std::chrono::seconds(1);
   /// If set, connections speak TLS with the context it returns at that moment. Called on the
   /// connections' threads. May throw: that connection ends.
@@ -57,6 +60,9 @@ class HttpServer {
   /// Listens. If the address cannot be bound, this is logged once and tried again in the background
   /// until it succeeds: a taken port must not end the program.
   void start();
+  /// From now on each answer ends its connection, so that clients go elsewhere without an error.
+  /// To be called some time before stop().
+  void drain();
   /// Ends all connections, those of slow clients too, and waits for handlers that run. Streams
   /// whose socket was handed over are not touched. Idempotent; the server cannot start again.
   void stop();
