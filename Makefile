@@ -10,11 +10,11 @@ PACKAGES := \
   libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev prometheus-cpp-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
-  python3 nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
+  python3 python3-yaml nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test bench format lint clean
+.PHONY: help deps build demo test golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	done
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
+
+golden: deps ## Write the expected files of the golden tests anew; read the difference before you commit it
+	@/usr/bin/python3 -B tests/chart/golden.py --renew
 
 bench: deps ## Measure: CPU per request, ratios of paired runs, idle figures (minutes)
 	@cmake --preset release >/dev/null

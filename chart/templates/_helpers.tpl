@@ -68,7 +68,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 labels:
   {{- $labels := include "dormouse.labels" .root | fromYaml }}
   {{- toYaml (mergeOverwrite $labels (.labels | default dict)) | nindent 2 }}
-{{- with mergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) }}
+{{- with mergeOverwrite (dict) (.root.Values.commonAnnotations | default dict) (.annotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -101,5 +101,5 @@ annotations:
 {{- with .defaultTtl }}{{ $flags = append $flags (printf "--default-ttl=%s" .) }}{{ end -}}
 {{- with .maxTtl }}{{ $flags = append $flags (printf "--max-ttl=%s" .) }}{{ end -}}
 {{- end -}}
-{{- with concat $flags .Values.sidecar.extraArgs }}{{ toYaml . }}{{ end -}}
+{{- with concat $flags (.Values.sidecar.extraArgs | default list) }}{{ toYaml . }}{{ end -}}
 {{- end -}}

@@ -8,13 +8,17 @@ reason, or fail where DORMOUSE_CHART_TESTS=required says that they must run.
 
 import fcntl
 import functools
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
+
+import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -101,6 +105,25 @@ def helm(*arguments, **options):
 def template(*arguments, release="dormouse", namespace="dormouse"):
     """`helm template` of the chart; the finished process."""
     return helm("template", release, CHART, "--namespace", namespace, *arguments)
+
+
+def documents(values, release="dormouse", namespace="dormouse"):
+    """The objects that the chart renders with `values` (a mapping), in order."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(values, file)
+        file.flush()
+        made = template("--values", file.name, release=release, namespace=namespace)
+    if made.returncode:
+        raise ValueError(made.stderr)
+    return [each for each in yaml.safe_load_all(made.stdout) if each]
+
+
+def find(objects, kind, name):
+    """The one object of this kind and name."""
+    found = [each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name]
+    if len(found) != 1:
+        raise AssertionError(f"{len(found)} objects are {kind} {name}")
+    return found[0]
 
 
 def main(needs):
