@@ -8,6 +8,7 @@ reason, or fail where DORMOUSE_CHART_TESTS=required says that they must run.
 
 import fcntl
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -82,7 +83,10 @@ def tool(name):
     # One build at a time, whichever of the parallel tests comes first.
     with open(BUILT / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if target.exists() and target.stat().st_mtime > (HERE / "tools/go.mod").stat().st_mtime:
+        # Not the files' times: a fresh clone is younger than every tool built before.
+        pinned = hashlib.sha256((HERE / "tools/go.mod").read_bytes()).hexdigest()
+        stamp = BUILT / f"{name}.sha256"
+        if target.exists() and stamp.exists() and stamp.read_text() == pinned:
             return str(target)
         command = go()
         print(f"building {name} from its Go module", file=sys.stderr, flush=True)
@@ -94,7 +98,7 @@ def tool(name):
             if re.search(r"dial tcp|no such host|proxyconnect|i/o timeout", built.stderr):
                 raise Missing(f"{name} cannot be built without a network:\n{built.stderr[-500:]}")
             raise RuntimeError(f"building {name} failed:\n{built.stderr[-2000:]}")
-        os.utime(target)
+        stamp.write_text(pinned)
     return str(target)
 
 
