@@ -10,7 +10,8 @@ PACKAGES := \
   libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev prometheus-cpp-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
-  python3 python3-jsonpatch python3-jsonschema nginx-light curl wrk tshark tcpdump jq iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
+  python3 python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl wrk tshark tcpdump jq \
+  iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
@@ -44,12 +45,13 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
 
-golden: deps ## Write the injector's golden answers anew (tests/injector/golden); look at the difference
+golden: deps ## Write the expected files of the golden tests anew; read the difference before you commit it
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target injector_test
 	@DORMOUSE_RENEW_GOLDEN=1 build/release/tests/injector/injector_test --gtest_filter='*Golden*' >/dev/null || true
 	@build/release/tests/injector/injector_test --gtest_filter='*Golden*' --gtest_brief=1
-	@git status --short tests/injector/golden
+	@/usr/bin/python3 -B tests/chart/golden.py --renew
+	@git status --short tests/injector/golden tests/chart
 
 bench: deps ## Measure: CPU per request, ratios of paired runs, idle figures (minutes)
 	@cmake --preset release >/dev/null

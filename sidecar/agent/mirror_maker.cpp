@@ -30,7 +30,7 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
     return [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
                                        reassembly::MirrorSlot) -> std::unique_ptr<mirror::Mirror> {
       return std::make_unique<mirror::PacketMirror>(
-          identity, [&](mirror::PacketSinkListener& listener) {
+          identity, link, context.ownSockets, [&](mirror::PacketSinkListener& listener) {
             return std::make_unique<sink::PcapSink>(context.loop, std::move(*held), listener, link,
                                                     settings.capture.snaplen,
                                                     streamOptions(settings));

@@ -218,7 +218,7 @@ std::unique_ptr<mirror::PendingStream> MirrorManager::openStream(const std::stri
   }
 }
 
-std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
+std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) {
   std::shared_ptr<DataLoop> loop;
   {
     const std::lock_guard lock(mutex_);
@@ -235,6 +235,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
   std::vector<mirror::MirrorReport> reports;
   for (const auto& [id, active] : active_) {
     const auto found = running.find(id);
+    if (!active.started && !pendingToo) continue;
     if (active.last) {
       reports.push_back(*active.last);
     } else {
@@ -245,7 +246,11 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
 }
 
 std::vector<mirror::MirrorReport> MirrorManager::list() {
-  std::vector<mirror::MirrorReport> reports = activeReports();
+  return reports(false);
+}
+
+std::vector<mirror::MirrorReport> MirrorManager::reports(bool pendingToo) {
+  std::vector<mirror::MirrorReport> reports = activeReports(pendingToo);
   const std::lock_guard lock(mutex_);
   forgetOld();
   for (const Ended& ended : ended_) reports.push_back(ended.report);
@@ -253,7 +258,8 @@ std::vector<mirror::MirrorReport> MirrorManager::list() {
 }
 
 mirror::MirrorReport MirrorManager::find(const std::string& id) {
-  for (mirror::MirrorReport& report : list()) {
+  // Between its head and its start a stream is not listed, but its reader knows its id.
+  for (mirror::MirrorReport& report : reports(true)) {
     if (report.id == id) return report;
   }
   throw Problem(404, "there is no mirror " + id + ", or it ended more than " +
@@ -304,7 +310,7 @@ std::vector<mirror::MirrorReport> MirrorManager::endThese(const std::vector<std:
 
 mirror::AgentStatus MirrorManager::status() {
   mirror::AgentStatus status;
-  status.mirrors = activeReports();
+  status.mirrors = activeReports(false);
   status.version = version_;
   status.uptime =
       std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);

@@ -80,8 +80,10 @@ class MirrorManager final : public mirror::MirrorService {
   void retire(mirror::MirrorReport report, std::unique_ptr<capture::Capture> capture);
   /// Its capture is closed too.
   void bury(const mirror::MirrorReport& report);
-  /// The reports of those that run and those that are about to.
-  std::vector<mirror::MirrorReport> activeReports();
+  /// The reports of those that run, and of those whose capture is still being opened.
+  std::vector<mirror::MirrorReport> activeReports(bool pendingToo);
+  /// The same, then those that have ended.
+  std::vector<mirror::MirrorReport> reports(bool pendingToo);
   std::vector<mirror::MirrorReport> endThese(const std::vector<std::string>& ids,
                                              const std::string& because,
                                              std::chrono::milliseconds patience);

@@ -1,6 +1,5 @@
 #include "mirror/flow_mirror.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "capture/decoder.h"
@@ -20,7 +19,7 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       link_(link),
       table_(table),
       slot_(slot),
-      ownSockets_(ownSockets),
+      selection_(identity_.spec.sources, ownSockets),
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
@@ -68,13 +67,8 @@ TimePoint FlowMirror::flush(TimePoint now) {
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool joinedLate) {
-  const auto& sources = identity_.spec.sources;
-  const bool selected =
-      sources.empty() || std::any_of(sources.begin(), sources.end(), [&](const Network& network) {
-        return network.contains(key.client.address);
-      });
   Reason reason = Reason::kNone;
-  if (!selected || ownSockets_.contains(key.client)) {
+  if (!selection_.contains(key.client)) {
     reason = Reason::kFiltered;
   } else if (joinedLate && identity_.spec.midstream != wire::Midstream::kRaw) {
     reason = Reason::kJoinedLate;

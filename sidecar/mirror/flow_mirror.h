@@ -10,7 +10,7 @@
 
 #include "http/tls_hello.h"
 #include "mirror/mirror.h"
-#include "mirror/own_sockets.h"
+#include "mirror/selection.h"
 #include "mirror/sink.h"
 #include "reassembly/flow_table.h"
 
@@ -78,7 +78,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   const capture::LinkType link_;
   reassembly::FlowTable& table_;
   const reassembly::MirrorSlot slot_;
-  const OwnSockets& ownSockets_;
+  const Selection selection_;
   TimePoint now_;
   bool attached_ = true;  // The table knows the slot.
   std::uint64_t kernelDrops_ = 0;

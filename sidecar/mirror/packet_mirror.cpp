@@ -1,16 +1,39 @@
 #include "mirror/packet_mirror.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "capture/decoder.h"
 #include "mirror/report.h"
 #include "mirror/verdict.h"
 
 namespace dormouse::mirror {
 
-PacketMirror::PacketMirror(MirrorIdentity identity, const SinkFactory& makeSink)
-    : identity_(std::move(identity)), sink_(makeSink(*this)) {}
+PacketMirror::PacketMirror(MirrorIdentity identity, capture::LinkType link,
+                           const OwnSockets& ownSockets, const SinkFactory& makeSink)
+    : identity_(std::move(identity)),
+      link_(link),
+      selection_(identity_.spec.sources, ownSockets),
+      sink_(makeSink(*this)) {}
+
+bool PacketMirror::selects(const capture::RawPacket& raw) const {
+  capture::Packet packet;
+  const capture::Decoded decoded = capture::decode(link_, raw, packet);
+  if (decoded != capture::Decoded::kPacket && decoded != capture::Decoded::kFragment) {
+    // Nobody's address can be read from it: shown to who asked for everything.
+    return identity_.spec.sources.empty();
+  }
+  const auto& ports = identity_.spec.ports;
+  const bool toServer = !packet.outbound && std::find(ports.begin(), ports.end(),
+                                                      packet.destination.port) != ports.end();
+  return selection_.contains(toServer ? packet.source : packet.destination);
+}
 
 void PacketMirror::onPacket(const capture::RawPacket& raw) {
+  if (!selects(raw)) {
+    ledger_.packets.skip(Reason::kFiltered);
+    return;
+  }
   ++ledger_.packets.seen;
   ++ledger_.packets.open;
   const Reason refused = sink_->packet(raw);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mirror/mirror.h"
+#include "mirror/selection.h"
 #include "mirror/sink.h"
 
 namespace dormouse::mirror {
@@ -16,7 +17,9 @@ class PacketMirror final : public Mirror, private PacketSinkListener {
  public:
   using SinkFactory = std::function<std::unique_ptr<PacketSink>(PacketSinkListener& listener)>;
 
-  PacketMirror(MirrorIdentity identity, const SinkFactory& makeSink);
+  /// REQUIRES: ownSockets outlives the mirror.
+  PacketMirror(MirrorIdentity identity, capture::LinkType link, const OwnSockets& ownSockets,
+               const SinkFactory& makeSink);
 
   void beginBatch(TimePoint) override {}
   void onPacket(const capture::RawPacket& raw) override;
@@ -31,10 +34,14 @@ class PacketMirror final : public Mirror, private PacketSinkListener {
   void noteEnd(const std::string& because) override { endedBecause_ = because; }
 
  private:
+  /// Whether the mirror's filter selects the packet, whichever way it goes.
+  bool selects(const capture::RawPacket& raw) const;
   void onPacketsSettled(Reason fate, std::uint64_t count) override;
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 
   const MirrorIdentity identity_;
+  const capture::LinkType link_;
+  const Selection selection_;
   std::uint64_t kernelDrops_ = 0;
   wire::Ledger ledger_;
   std::string lostPurpose_;

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "tests/support/packets.h"
+
 namespace dormouse::mirror {
 namespace {
 
@@ -36,11 +38,14 @@ TEST(PacketMirror, CountsPacketsAndTheirFates) {
   identity.spec.ports = {80};
   identity.spec.format = wire::Format::kPcap;
   FakePacketSink* sink = nullptr;
-  PacketMirror mirror(identity, [&sink](PacketSinkListener& listener) {
-    auto made = std::make_unique<FakePacketSink>(listener);
-    sink = made.get();
-    return made;
-  });
+  const ManualClock clock;
+  const OwnSockets own(clock);
+  PacketMirror mirror(identity, capture::LinkType::kRaw, own,
+                      [&sink](PacketSinkListener& listener) {
+                        auto made = std::make_unique<FakePacketSink>(listener);
+                        sink = made.get();
+                        return made;
+                      });
   EXPECT_EQ(mirror.report().verdict, "no traffic on port 80 yet");
 
   const std::array<std::uint8_t, 4> frame{};
@@ -68,6 +73,37 @@ TEST(PacketMirror, CountsPacketsAndTheirFates) {
   EXPECT_EQ(
       report.verdict,
       "2 of 7 packets delivered; 3 lost: kernel-drop; 1 lost: over-budget; 1 lost: sink-closed");
+}
+
+TEST(PacketMirror, ShowsBothDirectionsOfTheSelectedClientsOnly) {
+  MirrorIdentity identity;
+  identity.spec.ports = {8080};
+  identity.spec.format = wire::Format::kPcap;
+  identity.spec.sources = {*Network::parse("10.0.0.0/24")};
+  const ManualClock clock;
+  OwnSockets own(clock);
+  PacketMirror mirror(identity, capture::LinkType::kRaw, own, [](PacketSinkListener& listener) {
+    return std::make_unique<FakePacketSink>(listener);
+  });
+  const auto feed = [&mirror](const dormouse::testing::Segment& segment) {
+    const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
+    mirror.onPacket({{}, bytes, static_cast<std::uint32_t>(bytes.size())});
+  };
+  dormouse::testing::TcpClient chosen;  // 10.0.0.1
+  feed(chosen.data(0, "request"));
+  dormouse::testing::Segment answer = chosen.data(0, "answer");
+  std::swap(answer.source, answer.destination);
+  feed(answer);
+  dormouse::testing::TcpClient other;
+  other.client = dormouse::testing::endpoint("192.168.1.1", 40000);
+  feed(other.data(0, "request"));
+  mirror.flush(TimePoint{});
+  EXPECT_EQ(mirror.report().ledger.packets.delivered, 2U);
+  EXPECT_EQ(mirror.report().ledger.packets.skippedFor(Reason::kFiltered), 1U);
+  own.add(chosen.client);
+  feed(chosen.data(7, "an echo"));
+  EXPECT_EQ(mirror.report().ledger.packets.skippedFor(Reason::kFiltered), 2U);
+  EXPECT_TRUE(mirror.report().ledger.balances());
 }
 
 }  // namespace

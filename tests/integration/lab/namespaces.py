@@ -48,6 +48,15 @@ class Namespace:
         with self.entered():
             return socket.socket(family, kind, protocol)
 
+    def tcp_ports(self):
+        """The local ports of all TCP sockets in this namespace."""
+        ports = set()
+        with self.entered():
+            for table in ("tcp", "tcp6"):
+                lines = pathlib.Path(f"/proc/thread-self/net/{table}").read_text().splitlines()
+                ports.update(int(line.split()[1].rpartition(":")[2], 16) for line in lines[1:])
+        return ports
+
     def start(self, command, **options):
         """subprocess.Popen in this namespace."""
         with self.entered():
