@@ -51,11 +51,25 @@ def listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def cpu_ns(pid):
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
-    return total
+class Cpu:
+    """A process's CPU time from its making on. Threads that ended meanwhile are left out: they are
+    idle ones of the server's pool, the data thread lives as long as its mirror."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.before = self.read()
+
+    def read(self):
+        times = {}
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                times[task.name] = int((task / "schedstat").read_text().split()[0])
+            except FileNotFoundError:
+                pass  # It ended between the two looks.
+        return times
+
+    def used_ns(self):
+        return sum(ns - self.before.get(task, 0) for task, ns in self.read().items())
 
 
 def children(pid):
@@ -181,9 +195,9 @@ class Bench:
     def mirrored(self, kind, saturate):
         """CPU of the sidecar per request in microseconds, or None if something was lost."""
         curl = self.sidecar.stream(f"port={PORT}") if kind == "stream" else self.sidecar.push()
-        before = cpu_ns(self.sidecar.worker)
+        cpu = Cpu(self.sidecar.worker)
         load = self.load(saturate)
-        used = cpu_ns(self.sidecar.worker) - before
+        used = cpu.used_ns()
         ledger = self.sidecar.sleep()
         if curl:
             curl.wait()
@@ -200,9 +214,9 @@ class Bench:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         wait_until(lambda: len(pathlib.Path("/proc/net/packet").read_text().splitlines()) > 1,
                    command[0])
-        before = cpu_ns(process.pid)
+        cpu = Cpu(process.pid)
         load = self.load(saturate)
-        used = cpu_ns(process.pid) - before
+        used = cpu.used_ns()
         stop(process)
         note(f"{os.path.basename(command[0])}: {used / 1000 / load['requests']:.3f} us")
         return used / 1000 / load["requests"]

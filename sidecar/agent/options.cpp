@@ -16,7 +16,8 @@ struct Given {
   control::ControlOptions control;
   std::string device;
   ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryLimit;
-  Duration batch, defaultTtl, maxTtl, linger, keepEnded, gapTimeout, idleTimeout, udpIdle;
+  Duration batch, defaultTtl, maxTtl, linger, keepEnded, writeInterval, gapTimeout, idleTimeout,
+      udpIdle;
   std::uint32_t snaplen = 0;
   std::size_t maxMirrors = 0, maxPushConnections = 0, maxConnections = 0;
   std::vector<std::string> allowPorts, allowTo;
@@ -42,6 +43,7 @@ Given::Given(const Settings& d)
       maxTtl{d.mirror.maxTtl},
       linger{d.mirror.linger},
       keepEnded{d.mirror.keepEnded},
+      writeInterval{d.mirror.writeInterval},
       gapTimeout{d.reassembly.gapTimeout},
       idleTimeout{d.reassembly.idleTimeout},
       udpIdle{d.reassembly.udpIdle},
@@ -80,6 +82,8 @@ po::options_description Given::mirrors() {
       ("default-ttl", bound(defaultTtl, "DURATION"), "life of a mirror that names none")
       ("max-ttl", bound(maxTtl, "DURATION"), "the longest life that may be asked for")
       ("mirror-budget", bound(budget, "SIZE"), "bytes that may wait for the receiver, per mirror")
+      ("write-interval", bound(writeInterval, "DURATION"),
+       "how long small batches of a frames stream may wait to share a write; 0: not at all")
       ("max-push-connections", bound(maxPushConnections, "N"), "connections of one push mirror")
       ("linger", bound(linger, "DURATION"),
        "how long to wait for a push receiver that does not close its side")
@@ -149,6 +153,9 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   mirror.defaultTtl = wholeSeconds(given.defaultTtl, "default-ttl");
   mirror.maxTtl = wholeSeconds(given.maxTtl, "max-ttl");
   mirror.budgetBytes = given.budget.bytes;
+  mirror.writeInterval =
+      std::chrono::duration_cast<std::chrono::milliseconds>(given.writeInterval.value);
+  demand(mirror.writeInterval <= std::chrono::seconds(1), "--write-interval is above 1s");
   mirror.maxPushConnections = given.maxPushConnections;
   mirror.linger = wholeSeconds(given.linger, "linger");
   mirror.keepEnded = wholeSeconds(given.keepEnded, "keep-ended");
