@@ -27,7 +27,7 @@ deps: ## Install the packages that are missing (sudo where needed); nothing when
 	  echo "installing:" $$missing; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$sudo -E apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
