@@ -1,0 +1,199 @@
+#include "agent/mirror_manager.h"
+
+#include <Poco/Net/ServerSocket.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "common/problem.h"
+#include "common/worker_thread.h"
+#include "tests/agent/fake_capture.h"
+#include "tests/support/packets.h"
+#include "wire/frames.h"
+
+namespace dormouse::agent {
+namespace {
+
+using dormouse::testing::FakeCapture;
+using dormouse::testing::TcpClient;
+using dormouse::testing::Wire;
+using ::testing::HasSubstr;
+
+/// Collects what a stream's reader gets.
+struct Frames final : wire::FrameHandler {
+  std::map<std::uint64_t, std::string> bytes;
+  std::map<std::uint64_t, Reason> closed;
+  std::string ledger;
+
+  void onOpen(const wire::OpenFrame& frame) override { bytes[frame.connection]; }
+  void onData(std::uint64_t connection, std::span<const std::uint8_t> data) override {
+    bytes[connection].append(data.begin(), data.end());
+  }
+  void onClose(const wire::CloseFrame& frame) override { closed[frame.connection] = frame.reason; }
+  void onLedger(std::string_view json) override { ledger = json; }
+  void onHeartbeat() override {}
+};
+
+class MirrorManagerTest : public ::testing::Test {
+ protected:
+  MirrorManagerTest() : manager_(settings(), dependencies(), "1.2.3") {}
+  ~MirrorManagerTest() override { manager_.shutdown(std::chrono::seconds(10)); }
+
+  static Settings settings() {
+    Settings settings;
+    settings.mirror.maxMirrors = 2;
+    settings.mirror.ownPorts = {4747};
+    return settings;
+  }
+  ManagerDependencies dependencies() {
+    return {clock_,
+            executor_,
+            [this](const capture::PcapOptions& options) -> std::unique_ptr<capture::Capture> {
+              if (capabilityMissing_) throw capture::MissingCapability("CAP_NET_RAW is missing");
+              filter_ = options.filter;
+              return std::make_unique<FakeCapture>(wire_);
+            },
+            [](const wire::MirrorSpec&) -> std::unique_ptr<sink::Target> {
+              throw Problem(403, "push is off", "to");
+            },
+            [this](const mirror::MirrorReport&) { ++wakes_; },
+            [this](const mirror::MirrorReport&) { ++sleeps_; }};
+  }
+
+  static wire::MirrorSpec onPort(std::uint16_t port) {
+    wire::MirrorSpec spec;
+    spec.ports = {port};
+    return spec;
+  }
+
+  /// A stream that runs; its reader's end is reader_. Returns its id.
+  std::string startStream(const std::string& owner = "ana", wire::MirrorSpec spec = onPort(8080)) {
+    Poco::Net::ServerSocket listener(Poco::Net::SocketAddress("127.0.0.1", 0));
+    reader_ = Poco::Net::StreamSocket(listener.address());
+    const auto pending = manager_.openStream(owner, spec);
+    pending->start(std::make_unique<StreamSocket>(listener.acceptConnection()));
+    return pending->id();
+  }
+
+  Frames readToEnd() {
+    Frames frames;
+    wire::FrameDecoder decoder(frames);
+    std::array<std::uint8_t, 4096> buffer{};
+    for (;;) {
+      const int n = reader_.receiveBytes(buffer.data(), buffer.size());
+      if (n <= 0) return frames;
+      decoder.feed({buffer.data(), static_cast<std::size_t>(n)});
+    }
+  }
+
+  int statusOf(const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Problem& problem) {
+      detail_ = problem.what();
+      return problem.status();
+    }
+    return 0;
+  }
+
+  SystemClock clock_;
+  std::shared_ptr<Wire> wire_ = std::make_shared<Wire>();
+  std::atomic<bool> capabilityMissing_{false};
+  std::string filter_;
+  std::string detail_;
+  std::atomic<int> wakes_{0};
+  std::atomic<int> sleeps_{0};
+  Poco::Net::StreamSocket reader_;
+  WorkerThread executor_;
+  MirrorManager manager_;
+};
+
+TEST_F(MirrorManagerTest, AStreamDeliversItsConnectionsAndEndsWithItsLedger) {
+  EXPECT_FALSE(manager_.status().awake);
+  const std::string id = startStream();
+  EXPECT_TRUE(manager_.status().awake);
+  EXPECT_THAT(filter_, HasSubstr("8080"));
+
+  const TcpClient client;
+  wire_->send(ipBytes(client.syn()));
+  wire_->send(ipBytes(client.data(0, "GET / HTTP/1.1\r\n\r\n")));
+  wire_->send(ipBytes(client.fin(18)));
+  // What arrived before the end is delivered, even if nobody has looked at the capture yet.
+  const mirror::MirrorReport report = manager_.end("ana", id);
+  EXPECT_EQ(report.state, mirror::State::kEnded);
+  EXPECT_EQ(report.endedBecause, "deleted");
+  EXPECT_EQ(report.ledger.connections.delivered, 1U);
+  EXPECT_EQ(report.ledger.packets.seen, 3U);
+  EXPECT_TRUE(report.ledger.balances());
+  EXPECT_EQ(report.verdict, "1 of 1 connection delivered");
+
+  const Frames frames = readToEnd();
+  ASSERT_EQ(frames.bytes.size(), 1U);
+  EXPECT_EQ(frames.bytes.begin()->second, "GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(frames.closed.begin()->second, Reason::kNone);
+  EXPECT_THAT(frames.ledger, HasSubstr(id));
+  EXPECT_FALSE(manager_.status().awake);
+  EXPECT_EQ(manager_.find(id).state, mirror::State::kEnded);
+  EXPECT_EQ(manager_.status().packetsSeen, 3U);
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_EQ(sleeps_, 1);
+}
+
+TEST_F(MirrorManagerTest, AMirrorEndsWithItsTime) {
+  wire::MirrorSpec spec = onPort(8080);
+  spec.ttl = std::chrono::seconds(1);
+  const std::string id = startStream("ana", spec);
+  EXPECT_THAT(readToEnd().ledger, HasSubstr(R"("ended_because":"ttl")"));
+  EXPECT_EQ(manager_.find(id).endedBecause, "ttl");
+}
+
+TEST_F(MirrorManagerTest, AReaderThatGoesAwayEndsTheMirror) {
+  const std::string id = startStream();
+  reader_.close();
+  while (manager_.status().awake) std::this_thread::yield();
+  EXPECT_EQ(manager_.find(id).endedBecause, "reader gone");
+}
+
+TEST_F(MirrorManagerTest, RefusesWhatMayNotBe) {
+  EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(4747)); }), 400);
+  EXPECT_EQ(statusOf([&] { manager_.createPush("ana", onPort(8080)); }), 403);
+  EXPECT_EQ(statusOf([&] { manager_.find("m-000000000000"); }), 404);
+  capabilityMissing_ = true;
+  EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(8080)); }), 503);
+  EXPECT_EQ(detail_, "CAP_NET_RAW is missing");
+  EXPECT_FALSE(manager_.status().awake);
+}
+
+TEST_F(MirrorManagerTest, AStreamThatNeverStartsGivesItsPlaceBack) {
+  {
+    const auto one = manager_.openStream("ana", onPort(8080));
+    const auto two = manager_.openStream("bob", onPort(8080));
+    EXPECT_TRUE(manager_.list().empty());              // Neither is live yet,
+    EXPECT_EQ(manager_.find(one->id()).owner, "ana");  // but whoever knows the id finds it.
+    EXPECT_EQ(statusOf([&] { manager_.openStream("eve", onPort(8080)); }), 409);
+    EXPECT_THAT(detail_, HasSubstr("(ana 1, bob 1)"));
+  }
+  EXPECT_NO_THROW(manager_.openStream("eve", onPort(8080)));
+}
+
+TEST_F(MirrorManagerTest, OnlyItsOwnerEndsAMirror) {
+  const std::string id = startStream("ana");
+  EXPECT_EQ(statusOf([&] { manager_.end("bob", id); }), 403);
+  EXPECT_TRUE(manager_.endAll("bob").empty());
+  const auto ended = manager_.endAll("ana");
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_EQ(ended[0].id, id);
+  EXPECT_EQ(manager_.end("ana", id).endedBecause, "deleted");  // Once more does no harm.
+}
+
+TEST_F(MirrorManagerTest, ShutdownEndsEverythingAndRefusesMore) {
+  const std::string id = startStream();
+  manager_.shutdown(std::chrono::seconds(10));
+  EXPECT_EQ(manager_.find(id).endedBecause, "shutdown");
+  EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(8080)); }), 503);
+}
+
+}  // namespace
+}  // namespace dormouse::agent
