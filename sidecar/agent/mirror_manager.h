@@ -39,8 +39,8 @@ struct ManagerDependencies {
 class MirrorManager final : public mirror::MirrorService {
  public:
   MirrorManager(Settings settings, ManagerDependencies dependencies, std::string version);
-  /// REQUIRES: shutdown() was called, or no mirror was ever made; the executor still runs or has
-  /// ended.
+  /// REQUIRES: shutdown() was called, or no mirror was ever made; none of its tasks is left on the
+  /// executor.
   ~MirrorManager() override;
 
   mirror::MirrorReport createPush(const std::string& owner, const wire::MirrorSpec& spec) override;

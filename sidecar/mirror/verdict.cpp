@@ -63,8 +63,9 @@ std::vector<std::pair<Reason, std::uint64_t>> losses(const wire::Account& accoun
       found.emplace_back(reason, account.skipped[i]);
     }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   return found;
 }
 

@@ -106,8 +106,8 @@ class MirrorManagerTest : public ::testing::Test {
   std::atomic<int> wakes_{0};
   std::atomic<int> sleeps_{0};
   Poco::Net::StreamSocket reader_;
-  WorkerThread executor_;
   MirrorManager manager_;
+  WorkerThread executor_;  // Ends first: the manager must outlive its tasks.
 };
 
 TEST_F(MirrorManagerTest, AStreamDeliversItsConnectionsAndEndsWithItsLedger) {

@@ -99,7 +99,8 @@ class Recorder:
             part = None
         if part:
             if self._answer and not connection.data:
-                connection.socket.send(self._answer)
+                with contextlib.suppress(ConnectionError):  # It may have been cut meanwhile.
+                    connection.socket.send(self._answer)
             connection.data += part
             return
         self._selector.unregister(connection.socket)
