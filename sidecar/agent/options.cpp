@@ -1,5 +1,6 @@
 #include "agent/options.h"
 
+#include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <ostream>
 
@@ -15,7 +16,7 @@ namespace po = boost::program_options;
 struct Given {
   control::ControlOptions control;
   std::string device;
-  ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryLimit;
+  ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryBudget;
   Duration batch, defaultTtl, maxTtl, linger, keepEnded, writeInterval, gapTimeout, idleTimeout,
       udpIdle;
   std::uint32_t snaplen = 0;
@@ -37,7 +38,7 @@ Given::Given(const Settings& d)
       budget{d.mirror.budgetBytes},
       heldPerConnection{d.reassembly.heldPerFlow},
       heldTotal{d.reassembly.heldTotal},
-      memoryLimit{0},
+      memoryBudget{0},
       batch{d.capture.batch},
       defaultTtl{d.mirror.defaultTtl},
       maxTtl{d.mirror.maxTtl},
@@ -115,7 +116,7 @@ po::options_description Given::process() {
   po::options_description group("Process");
   // clang-format off
   group.add_options()
-      ("memory-limit", po::value(&memoryLimit)->value_name("SIZE"),
+      ("memory-budget", po::value(&memoryBudget)->value_name("SIZE"),
        "memory that the sidecar may use; default: the cgroup's limit, or 256MiB without one")
       ("log-level", bound(logLevel, "LEVEL"), "debug, info, warn or error");
   // clang-format on
@@ -167,6 +168,17 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   }
 }
 
+/// In a small budget, what all mirrors share takes a fifth each for held bytes and for records, so
+/// that some is left for mirrors.
+void fitReassembly(Settings& agent) {
+  constexpr std::size_t kRecordBytes = 272;  // With its share of the index.
+  const std::size_t share = agent.memory.limitBytes / 5;
+  reassembly::Limits& limits = agent.reassembly;
+  limits.heldTotal = std::min(limits.heldTotal, share);
+  limits.heldPerFlow = std::min(limits.heldPerFlow, limits.heldTotal);
+  limits.maxFlows = std::min(limits.maxFlows, std::max<std::size_t>(share / kRecordBytes, 64));
+}
+
 void resolve(const Given& given, CommandLine& line) {
   Settings& agent = line.agent;
   line.control = control::resolve(given.control);
@@ -200,11 +212,12 @@ void resolve(const Given& given, CommandLine& line) {
   agent.reassembly.idleTimeout = given.idleTimeout.value;
   agent.reassembly.udpIdle = given.udpIdle.value;
 
-  if (given.memoryLimit.bytes > 0) {
-    agent.memory.limitBytes = given.memoryLimit.bytes;
+  if (given.memoryBudget.bytes > 0) {
+    agent.memory.limitBytes = given.memoryBudget.bytes;
   } else if (const auto limit = cgroupMemoryLimit()) {
     agent.memory.limitBytes = *limit;
   }
+  fitReassembly(agent);
 }
 
 }  // namespace

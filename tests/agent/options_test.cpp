@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "agent/admission.h"
+
 namespace dormouse::agent {
 namespace {
 
@@ -41,7 +43,7 @@ TEST(SidecarOptions, DefaultsAreTheDocumentedOnes) {
 TEST(SidecarOptions, FlagsReachTheSettings) {
   const Parsed parsed =
       parse({"--allow-port", "8080", "--allow-port=9090", "--allow-to", "10.0.0.0/8", "--ring",
-             "16MiB", "--gap-timeout", "500ms", "--memory-limit", "96MiB", "--metrics-listen",
+             "16MiB", "--gap-timeout", "500ms", "--memory-budget", "96MiB", "--metrics-listen",
              "127.0.0.1:9100", "--max-ttl", "1h"},
             {{"DORMOUSE_BATCH", "10ms"}});
   ASSERT_EQ(parsed.exit, std::nullopt) << parsed.err;
@@ -55,6 +57,16 @@ TEST(SidecarOptions, FlagsReachTheSettings) {
   EXPECT_EQ(agent.memory.limitBytes, 96U << 20U);
   EXPECT_EQ(agent.mirror.maxTtl, std::chrono::hours(1));
   EXPECT_THAT(agent.mirror.ownPorts, ElementsAre(4747, 9100));
+}
+
+TEST(SidecarOptions, ASmallMemoryBudgetStillHasRoomForAMirror) {
+  const Parsed parsed = parse({"--memory-budget", "32MiB"});
+  ASSERT_EQ(parsed.exit, std::nullopt) << parsed.err;
+  EXPECT_NO_THROW(admitOneMore(parsed.line.agent, {}));
+  EXPECT_LE(parsed.line.agent.reassembly.heldPerFlow, parsed.line.agent.reassembly.heldTotal);
+  // A large one changes nothing.
+  EXPECT_EQ(parse({"--memory-budget", "96MiB"}).line.agent.reassembly.maxFlows,
+            Settings{}.reassembly.maxFlows);
 }
 
 TEST(SidecarOptions, EachWrongValueIsRefusedByName) {

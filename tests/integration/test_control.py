@@ -320,13 +320,13 @@ class Control(LabCase):
         wait_until(lambda: sidecar.call("GET", f"/v1/mirrors/{mirror}").status == 404, "forgotten")
 
     def test_a_wake_that_would_not_fit(self):
-        sidecar = self.sidecar("--memory-limit", "56MiB", ring=())
+        sidecar = self.sidecar("--memory-budget", "32MiB", ring=())
         answers = [sidecar.call("POST", "/v1/mirrors", {"ports": [8080 + n], "to": TO})
                    for n in range(8)]
         refused = [a for a in answers if a.status != 201]
         self.assertTrue(refused and len(refused) < 8, answers)
         for answer in refused:
-            self.check_problem(answer, 503, "56 MiB")
+            self.check_problem(answer, 503, "32 MiB")
 
     def test_status_metrics_and_openapi(self):
         self.nginx()
