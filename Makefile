@@ -43,7 +43,7 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	  cmake --preset $$build >/dev/null && cmake --build --preset $$build -j $(JOBS) || exit 1; \
 	done
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
-	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
+	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_FLAGS)
 
 golden: deps ## Write the expected files of the golden tests anew; read the difference before you commit it
 	@cmake --preset release >/dev/null
