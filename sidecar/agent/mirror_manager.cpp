@@ -88,7 +88,7 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
   admitOneMore(settings_, owners);
   active_[identity.id] =
-      Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, std::nullopt};
+      Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, false, std::nullopt};
   return identity;
 }
 
@@ -141,6 +141,7 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
       active_.erase(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }
+    active.live = true;
     active.started = true;
     ++wakes_;
     report = freshReport(active.identity);
@@ -211,6 +212,10 @@ std::unique_ptr<mirror::PendingStream> MirrorManager::openStream(const std::stri
   mirror::MirrorIdentity identity = reserve(owner, admitSpec(settings_, spec), false);
   try {
     std::unique_ptr<capture::Capture> capture = open(identity.spec, false);
+    {
+      const std::lock_guard lock(mutex_);
+      active_.at(identity.id).live = true;
+    }
     return std::make_unique<Stream>(*this, identity, std::move(capture));
   } catch (...) {
     release(identity.id);
@@ -235,7 +240,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) 
   std::vector<mirror::MirrorReport> reports;
   for (const auto& [id, active] : active_) {
     const auto found = running.find(id);
-    if (!active.started && !pendingToo) continue;
+    if (!active.live && !pendingToo) continue;
     if (active.last) {
       reports.push_back(*active.last);
     } else {
@@ -316,7 +321,7 @@ mirror::AgentStatus MirrorManager::status() {
       std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);
   const std::lock_guard lock(mutex_);
   status.awake = std::any_of(active_.begin(), active_.end(),
-                             [](const auto& entry) { return entry.second.started; });
+                             [](const auto& entry) { return entry.second.live; });
   status.packetsSeen = endedPackets_;
   status.kernelDrops = endedDrops_;
   status.wakes = wakes_;

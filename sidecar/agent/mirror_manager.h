@@ -61,6 +61,7 @@ class MirrorManager final : public mirror::MirrorService {
   struct Active {
     mirror::MirrorIdentity identity;
     TimePoint deadline;
+    bool live = false;                         // Its capture is open.
     bool started = false;                      // The data loop has it; before that, its maker has.
     std::optional<mirror::MirrorReport> last;  // The final report, until the capture is closed.
   };
