@@ -102,6 +102,10 @@ std::string sentenceOf(std::string_view errorOutput) {
   for (const std::string_view start : {"error: ", "Error from server "}) {
     if (last.starts_with(start)) last.remove_prefix(start.size());
   }
+  // "(NotFound): pods …", "(Forbidden): …": the sentence says it too.
+  if (const std::size_t end = last.find("): "); last.starts_with('(') && end < 40) {
+    last.remove_prefix(end + 3);
+  }
   return printable(last);
 }
 

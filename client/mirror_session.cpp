@@ -4,12 +4,11 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <memory>
 
 #include "client/cluster.h"
-#include "client/pod_endpoint.h"
-#include "client/pods.h"
-#include "client/session.h"
+#include "client/fleet.h"
 #include "client/signals.h"
 
 namespace dormouse::client {
@@ -39,82 +38,68 @@ std::string pairsText(const Arguments& arguments) {
   return text;
 }
 
+// What is asked of the cluster first; nothing with a URL.
+struct Beginning {
+  ChosenPods chosen;
+  std::string token;
+};
+
+Beginning begin(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
+                const Signals& signals, Display& display) {
+  if (kubectl == nullptr) return {};
+  const Cluster cluster(
+      *kubectl, loop, clock, [&signals] { return signals.pending(); },
+      [&display](const std::string& sentence) { display.notice(sentence); });
+  Beginning beginning{choosePods(cluster, arguments.target), arguments.token};
+  usePodPorts(arguments, beginning.chosen);
+  if (beginning.token.empty()) {
+    beginning.token = cluster.token(arguments.secret, arguments.as);
+  }
+  return beginning;
+}
+
 class MirrorRun final : private EventHandler {
  public:
-  MirrorRun(const Arguments& arguments, const Kubectl* kubectl, Display& display,
-            const Clock& clock)
+  MirrorRun(const Arguments& arguments, const Beginning& beginning, const Kubectl* kubectl,
+            Signals& signals, EventLoop& loop, Display& display, const Clock& clock)
       : arguments_(arguments),
-        kubectl_(kubectl),
+        signals_(signals),
+        loop_(loop),
         display_(display),
         clock_(clock),
         ports_(targetsOf(arguments), arguments.bufferBytes,
                [&display](const std::string& sentence) { display.notice(sentence); }),
-        context_{ports_, loop_, clock_, display_, pairsText(arguments)} {
-    if (kubectl_ == nullptr) {
-      const auto client = std::make_shared<ControlClient>(
-          arguments.url, arguments.token,
-          TlsOptions{arguments.caFile, arguments.insecureSkipTlsVerify});
-      sessions_.push_back(std::make_unique<Session>("", std::make_unique<UrlEndpoint>(client),
-                                                    arguments.spec, false, context_));
-    } else {
-      findPods();
-    }
+        context_{ports_, loop, clock, display, pairsText(arguments)},
+        fleet_(kubectl == nullptr ? std::make_unique<Fleet>(arguments, context_)
+                                  : std::make_unique<Fleet>(arguments, beginning.chosen,
+                                                            beginning.token, *kubectl, context_)) {
     loop_.add(signals_.fd(), EPOLLIN, *this);
   }
 
   ExitCode run() {
-    while (!over()) turn();
-    return kubectl_ == nullptr ? concludeUrl() : concludePods();
+    while (!fleet_->over()) turn();
+    return arguments_.url.empty() ? concludePods() : concludeUrl();
   }
 
  private:
   void onEvents(std::uint32_t) override {
     loop_.remove(signals_.fd());
     signals_.release();
-    for (const auto& session : sessions_) session->stop();
-  }
-
-  void findPods() {
-    const Cluster cluster(
-        *kubectl_, loop_, clock_, [this] { return signals_.pending(); },
-        [this](const std::string& sentence) { display_.notice(sentence); });
-    const ChosenPods chosen = choosePods(cluster, arguments_.target);
-    token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
-                                      : arguments_.token;
-    for (const Pod& pod : chosen.pods) addPod(pod, false);
-  }
-
-  void addPod(const Pod& pod, bool patient) {
-    sessions_.push_back(std::make_unique<Session>(
-        "pod/" + pod.name,
-        std::make_unique<PodEndpoint>(pod, arguments_.agent, token_, *kubectl_, loop_, clock_),
-        arguments_.spec, patient, context_));
-  }
-
-  bool over() const {
-    return std::all_of(sessions_.begin(), sessions_.end(),
-                       [](const auto& session) { return session->over(); });
+    fleet_->stop();
   }
 
   void turn() {
-    bool more = false;
-    TimePoint until = clock_.now() + kTick;
-    for (const auto& session : sessions_) {
-      more = session->readOn() || more;
-      until = std::min(until, session->nextAt());
-    }
-    loop_.poll(more ? clock_.now() : until, clock_);
+    const bool more = fleet_->readOn();
+    loop_.poll(more ? clock_.now() : std::min(fleet_->nextAt(), clock_.now() + kTick), clock_);
+    fleet_->tend();
     Tally sum;
-    for (const auto& session : sessions_) {
-      session->tend();
-      sum.add(session->tally());
-    }
+    for (const auto& session : fleet_->sessions()) sum.add(session->tally());
     const wire::Account& local = sum.local.connections;
     display_.progress({local.seen, local.open, sum.local.bytes, local.skipped});
   }
 
   ExitCode concludeUrl() {
-    const Session& session = *sessions_.front();
+    const Session& session = *fleet_->sessions().front();
     if (!session.refusal().empty()) throw ControlError(session.refusal());
     const LocalAccount local = session.tally().local;
     display_.ended(session.report(), &local, session.code());
@@ -127,10 +112,9 @@ class MirrorRun final : private EventHandler {
     unsigned refused = 0;
     const Session* last = nullptr;
     bool brokenOff = false;
-    for (const auto& session : sessions_) {
+    for (const auto& session : fleet_->sessions()) {
       if (!session->refusal().empty()) {
         ++refused;
-        if (sessions_.size() > 1) display_.notice(session->name() + ": " + session->refusal());
         continue;
       }
       ++mirrored;
@@ -138,10 +122,10 @@ class MirrorRun final : private EventHandler {
       sum.add(session->tally());
       brokenOff = brokenOff || session->code() == ExitCode::kBrokenOff;
     }
-    if (mirrored == 0) throw ClusterError(sessions_.front()->refusal());
+    if (mirrored == 0) throw ClusterError(fleet_->sessions().front()->refusal());
     ExitCode code = sum.complete() && refused == 0 ? ExitCode::kDelivered : ExitCode::kIncomplete;
     if (brokenOff) code = ExitCode::kBrokenOff;
-    for (const auto& session : sessions_) {
+    for (const auto& session : fleet_->sessions()) {
       if (!session->refusal().empty()) continue;
       display_.podEnded(session->name(), session->tally(), mirrored > 1 ? verdictOf(*session) : "");
     }
@@ -161,22 +145,24 @@ class MirrorRun final : private EventHandler {
   }
 
   const Arguments& arguments_;
-  const Kubectl* kubectl_;
+  Signals& signals_;
+  EventLoop& loop_;
   Display& display_;
   const Clock& clock_;
-  Signals signals_;  // Before any thread.
-  EventLoop loop_;
   LocalPorts ports_;
-  SessionContext context_;
-  std::string token_;
-  std::vector<std::unique_ptr<Session>> sessions_;
+  const SessionContext context_;
+  const std::unique_ptr<Fleet> fleet_;
 };
 
 }  // namespace
 
 ExitCode runMirror(const Arguments& arguments, const Kubectl* kubectl, Display& display,
                    const Clock& clock) {
-  return MirrorRun(arguments, kubectl, display, clock).run();
+  Signals signals;  // Before any thread.
+  EventLoop loop;
+  Arguments resolved = arguments;
+  const Beginning beginning = begin(resolved, kubectl, loop, clock, signals, display);
+  return MirrorRun(resolved, beginning, kubectl, signals, loop, display, clock).run();
 }
 
 }  // namespace dormouse::client

@@ -113,12 +113,14 @@ Copier::Step copy(Copier& copier, const StreamSource& source, int output, const 
 }
 
 // The one pod that a capture file is about.
-Pod chooseOne(const Cluster& cluster, const Target& target) {
-  std::vector<Pod> pods = choosePods(cluster, target).pods;
+Pod chooseOne(const Cluster& cluster, Arguments& arguments) {
+  const Target& target = arguments.target;
+  const ChosenPods chosen = choosePods(cluster, target);
+  usePodPorts(arguments, chosen);
+  std::vector<Pod> pods = chosen.pods;
   if (target.kind == Kind::kPod) return pods.at(0);
-  const std::vector<Pod> all = pods;
   std::erase_if(pods, [](const Pod& pod) { return !pod.running(); });
-  if (pods.empty()) throw ClusterError(nothingRuns(target, all));
+  if (pods.empty()) throw ClusterError(nothingRuns(target, chosen.pods));
   if (pods.size() == 1) return pods[0];
   std::string names;
   for (const Pod& pod : pods) names += (names.empty() ? "pod/" : ", pod/") + pod.name;
@@ -129,7 +131,8 @@ Pod chooseOne(const Cluster& cluster, const Target& target) {
 // How the sidecar is reached, while this lives.
 class Reach {
  public:
-  Reach(const Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
+  /// Turns a service's ports in `arguments` into the pod's.
+  Reach(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
         const std::function<bool()>& cancelled, Display& display) {
     if (kubectl == nullptr) {
       endpoint_ = std::make_unique<UrlEndpoint>(std::make_shared<ControlClient>(
@@ -139,7 +142,7 @@ class Reach {
     }
     const Cluster cluster(*kubectl, loop, clock, cancelled,
                           [&display](const std::string& sentence) { display.notice(sentence); });
-    Pod pod = chooseOne(cluster, arguments.target);
+    Pod pod = chooseOne(cluster, arguments);
     std::string token =
         arguments.token.empty() ? cluster.token(arguments.secret, arguments.as) : arguments.token;
     endpoint_ = std::make_unique<PodEndpoint>(std::move(pod), arguments.agent, std::move(token),
@@ -172,11 +175,12 @@ ExitCode runPcap(const Arguments& arguments, const Kubectl* kubectl, int output,
   Signals signals;
   EventLoop loop;
   const std::function<bool()> cancelled = [&signals] { return signals.pending(); };
-  const Reach reach(arguments, kubectl, loop, clock, cancelled, display);
+  Arguments resolved = arguments;
+  const Reach reach(resolved, kubectl, loop, clock, cancelled, display);
   const auto control = reach.endpoint().client();
   OpenedStream stream;
   try {
-    stream = control->openStream(arguments.spec, cancelled);
+    stream = control->openStream(resolved.spec, cancelled);
   } catch (const ControlError& error) {
     loop.poll(clock.now(), clock);
     throw ControlError(explained(error.what(), reach.endpoint()));
@@ -185,7 +189,7 @@ ExitCode runPcap(const Arguments& arguments, const Kubectl* kubectl, int output,
   Copier copier(source, output);
   copier.prepend(stream.early);
   std::string what = "packets of port";
-  for (const PortPair& pair : arguments.pairs) what += " " + std::to_string(pair.remote);
+  for (const PortPair& pair : resolved.pairs) what += " " + std::to_string(pair.remote);
   const std::string name = kubectl == nullptr ? "" : arguments.target.text();
   display.started(name, stream.mirror, what);
 

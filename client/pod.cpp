@@ -61,6 +61,10 @@ void readContainers(const Object& object, const char* spec, const char* statuses
   }
 }
 
+const Pod::Container* agentOf(const Pod& pod, const AgentWish& wish) {
+  return pod.container(wish.container.empty() ? kAgentContainer : wish.container);
+}
+
 [[noreturn]] void notInjected(const Pod& pod, const std::string& typed) {
   std::string sentence = "pod/" + pod.name + " has no mirror agent: it was not injected. ";
   const auto label = pod.labels.find(kInjectLabel);
@@ -144,26 +148,30 @@ std::uint16_t controlPortOf(const Pod& pod, const AgentWish& wish,
                             const std::string& typedOptions) {
   const std::string start = "pod/" + pod.name;
   if (pod.leaving) throw ObjectError(start + " is being deleted");
-  const std::string name = wish.container.empty() ? kAgentContainer : wish.container;
-  const Pod::Container* agent = pod.container(name);
+  const Pod::Container* agent = agentOf(pod, wish);
   std::uint16_t port = wish.controlPort;
   // An agent that was put in by hand has no annotation.
   if (pod.status) {
     const std::uint16_t written = annotatedPort(pod);
     if (port == 0) port = written;
   } else if (agent == nullptr && !wish.container.empty()) {
-    throw NoAgentError(start + " has no container " + printable(name, 100));
+    throw NoAgentError(start + " has no container " + printable(wish.container, 100));
   } else if (agent == nullptr && port == 0) {
     notInjected(pod, typedOptions);
   }
   if (pod.phase != "Running") {
     throw ObjectError(start + " is not running: its phase is " + pod.phase);
   }
-  if (agent != nullptr && !agent->state.empty() && agent->state != "running") {
+  if (!agentMayAnswer(pod, wish)) {
     throw ObjectError(start + ": the agent's container " + agent->name + " is not running (" +
                       agent->state + ")");
   }
   return port == 0 ? kUsualControlPort : port;
+}
+
+bool agentMayAnswer(const Pod& pod, const AgentWish& wish) {
+  const Pod::Container* agent = agentOf(pod, wish);
+  return agent == nullptr || agent->state.empty() || agent->state == "running";
 }
 
 bool isObjectName(std::string_view text) {

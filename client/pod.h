@@ -63,6 +63,9 @@ std::vector<Poco::JSON::Object::Ptr> itemsOf(const Poco::JSON::Object& list);
 /// Kubectl::typedOptions().
 std::uint16_t controlPortOf(const Pod& pod, const AgentWish& wish, const std::string& typedOptions);
 
+/// False while the agent's container is known not to run.
+bool agentMayAnswer(const Pod& pod, const AgentWish& wish);
+
 /// True for what the API server takes as the name of an object (RFC 1123 subdomain).
 bool isObjectName(std::string_view text);
 

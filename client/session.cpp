@@ -209,7 +209,12 @@ void Session::goAway(const std::string& sentence) {
 // No other mirror follows.
 void Session::conclude() {
   if (awaySince_) {
-    tally_.away += now() - *awaySince_;
+    // A pod that went, and whose sidecar had ended the mirror in order, has missed nothing.
+    if (gone_ && !broken_) {
+      --tally_.interruptions;
+    } else {
+      tally_.away += now() - *awaySince_;
+    }
     awaySince_.reset();
   }
   state_ = State::kConcluding;
