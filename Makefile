@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 BUILDS := release asan tsan fuzz
 
 # Only what apt-get knows by the same name on Debian 12 and Ubuntu 24.04.
@@ -15,7 +16,7 @@ PACKAGES := \
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test golden bench format lint clean
+.PHONY: help deps build install demo test golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ deps: ## Install the packages that are missing (sudo where needed); nothing when
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar dormouse-injector kubectl-mirror
+
+install: build ## Install the client below PREFIX (/usr/local): kubectl-mirror and its completion
+	@cmake --install build/release --component client --prefix "$(PREFIX)"
 
 demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
 	@e2e/demo/run build/release

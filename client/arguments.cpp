@@ -293,6 +293,18 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   return result;
 }
 
+std::vector<OptionName> optionNames() {
+  std::vector<OptionName> names;
+  const po::options_description all = visibleOptions();
+  for (const auto& option : all.options()) {
+    const std::string shortForm =
+        option->canonical_display_name(po::command_line_style::allow_dash_for_short);
+    names.push_back({option->long_name(), shortForm.size() == 2 ? shortForm.substr(1) : "",
+                     option->semantic()->max_tokens() > 0, option->description()});
+  }
+  return names;
+}
+
 std::string versionText() {
   return DORMOUSE_VERSION;
 }
