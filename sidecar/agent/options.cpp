@@ -133,6 +133,12 @@ void demand(bool holds, const std::string& sentence) {
   if (!holds) throw OptionError(sentence);
 }
 
+template <typename T>
+T demanded(std::optional<T> value, const std::string& sentence) {
+  if (!value) throw OptionError(sentence);
+  return *std::move(value);
+}
+
 std::uint16_t parsePort(const std::string& text) {
   std::size_t end = 0;
   unsigned long port = 0;
@@ -162,9 +168,8 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   mirror.keepEnded = wholeSeconds(given.keepEnded, "keep-ended");
   for (const std::string& port : given.allowPorts) mirror.allowedPorts.push_back(parsePort(port));
   for (const std::string& text : given.allowTo) {
-    const auto network = Network::parse(text);
-    demand(network.has_value(), "--allow-to: '" + text + "' is not a network such as 10.0.0.0/8");
-    mirror.allowedTargets.push_back(*network);
+    mirror.allowedTargets.push_back(demanded(
+        Network::parse(text), "--allow-to: '" + text + "' is not a network such as 10.0.0.0/8"));
   }
 }
 
@@ -182,9 +187,8 @@ void fitReassembly(Settings& agent) {
 void resolve(const Given& given, CommandLine& line) {
   Settings& agent = line.agent;
   line.control = control::resolve(given.control);
-  const auto level = parseLogLevel(given.logLevel);
-  demand(level.has_value(), "--log-level is none of debug, info, warn, error");
-  line.logLevel = *level;
+  line.logLevel =
+      demanded(parseLogLevel(given.logLevel), "--log-level is none of debug, info, warn, error");
 
   agent.capture.device = given.device;
   agent.capture.ringBytes = given.ring.bytes;
