@@ -85,6 +85,7 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   const std::lock_guard lock(mutex_);
   if (shuttingDown_) throw Problem(503, "the sidecar is shutting down");
   std::vector<std::string> owners;
+  owners.reserve(active_.size());
   for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
   admitOneMore(settings_, owners);
   active_[identity.id] =
@@ -272,7 +273,7 @@ mirror::MirrorReport MirrorManager::find(const std::string& id) {
 }
 
 mirror::MirrorReport MirrorManager::end(const std::string& owner, const std::string& id) {
-  const mirror::MirrorReport before = find(id);
+  mirror::MirrorReport before = find(id);
   if (before.owner != owner) {
     throw Problem(403,
                   "mirror " + id + " belongs to " + before.owner + ": only its owner may end it");
