@@ -9,7 +9,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "injector/json.h"
+#include "common/quote.h"
 #include "injector/quantity.h"
 
 namespace dormouse::injector {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "common/quote.h"
 #include "injector/quantity.h"
 
 namespace dormouse::injector {

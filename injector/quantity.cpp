@@ -30,7 +30,7 @@ std::optional<long double> factor(std::string_view suffix) {
   int exponent = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
   const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  if (!whole || std::abs(exponent) > 30) return std::nullopt;
+  if (!whole || exponent < -30 || exponent > 30) return std::nullopt;
   return std::pow(10.0L, static_cast<long double>(exponent));
 }
 
