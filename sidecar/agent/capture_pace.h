@@ -11,9 +11,9 @@ namespace dormouse::agent {
 /// Under steady and modest traffic a capture is not watched but left alone for a fixed rest: every
 /// wake-up, and every write that follows it, costs as much as dozens of packets, and several blocks
 /// of the ring can be taken at once. After silence the first packet is awaited as ever. Traffic
-/// counts as modest while a turn takes no more than one block of the ring holds, so that a sudden
-/// burst finds nearly all of the ring free; the rest must be short against the time in which a
-/// burst can fill it. Plain arithmetic; one thread.
+/// counts as modest while a turn takes less than a full block of the ring holds, so that a burst is
+/// mostly noticed by its first block. The rest must be short against the time in which a burst can
+/// fill the ring. Plain arithmetic; one thread.
 class CapturePace {
  public:
   /// `rest` of 0: the capture is always watched.
@@ -32,7 +32,9 @@ class CapturePace {
   TimePoint restsUntil() const { return lastPackets_ + rest_; }
 
  private:
-  static constexpr std::size_t kModest = 256 << 10;  // libpcap's blocks have this size.
+  /// libpcap's blocks have 256 KiB. One that is closed because a segment does not fit is still more
+  /// than half full, for segments seldom exceed 64 KiB.
+  static constexpr std::size_t kModest = 128 << 10;
 
   const Nanos rest_;
   TimePoint lastPackets_{};

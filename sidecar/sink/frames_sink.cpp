@@ -7,6 +7,8 @@ namespace {
 
 // Upper bounds of whole records: what room() is asked for.
 constexpr std::size_t kOpenRoom = 96;
+// As much is not kept until the batch's end: all that lies in the ring would not fit the budget.
+constexpr std::size_t kWorthAWrite = 256 << 10;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
 
@@ -47,6 +49,7 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
     return Reason::kOverBudget;
   }
   wire::appendData(*out, slot.stream, bytes);
+  if (buffer_.waiting() >= kWorthAWrite) buffer_.flush();
   return Reason::kNone;
 }
 

@@ -45,9 +45,9 @@ TEST_F(CapturePaceTest, RestsFromTurnToTurnAndWatchesAgainInSilence) {
 
 TEST_F(CapturePaceTest, DoesNotRestWhileMuchComes) {
   turn(milliseconds(0), 1, 100);
-  turn(milliseconds(5), 4, 256 << 10);
+  turn(milliseconds(5), 4, 128 << 10);
   EXPECT_FALSE(pace_.rests());
-  turn(milliseconds(5), 4, (256 << 10) - 1);
+  turn(milliseconds(5), 4, (128 << 10) - 1);
   EXPECT_TRUE(pace_.rests());
 }
 

@@ -66,6 +66,18 @@ TEST_F(FramesSinkTest, WritesABatchAsRecordsInOrder) {
   EXPECT_EQ(log_.opened[1].client.toString(), "10.0.0.9:4");
 }
 
+TEST_F(FramesSinkTest, ABatchLargerThanTheBudgetPassesIfTheReaderKeepsUp) {
+  start(0, 512 << 10);
+  ASSERT_EQ(open(*sink_, 0), Reason::kNone);
+  const std::string part(64 << 10, 'x');
+  test::Received received;
+  for (int i = 0; i < 32; ++i) {
+    ASSERT_EQ(data(*sink_, 0, part), Reason::kNone) << i;
+    test::readSome(stream_.reader.get(), received, 1 << 20);
+  }
+  EXPECT_GT(received.bytes.size(), 31 * part.size() - (512 << 10));
+}
+
 TEST_F(FramesSinkTest, NumbersConnectionsAnewWhenAHandleReturns) {
   start();
   for (int i = 0; i < 2; ++i) {
