@@ -130,10 +130,7 @@ void Session::settleBroken() {
 void Session::tendWaking() {
   if (!task_->done()) return;
   task_.reset();
-  if (answer_.broken || answer_.brokenLost) {
-    account(answer_.broken);
-    unresolved_.clear();
-  }
+  takeBroken();
   if (answer_.stream) return begin();
   std::string sentence = answer_.error;
   if (answer_.status == 0) {
@@ -144,6 +141,12 @@ void Session::tendWaking() {
     }
   }
   fail(sentence, !mayPass(answer_.status));
+}
+
+void Session::takeBroken() {
+  if (unresolved_.empty() || (!answer_.broken && !answer_.brokenLost)) return;
+  account(answer_.broken);
+  unresolved_.clear();
 }
 
 void Session::begin() {
@@ -272,6 +275,7 @@ void Session::stop() {
     case State::kWaking:
     case State::kAway:
       task_.reset();  // Cancels, and waits for it.
+      takeBroken();
       if (tally_.mirrors == 0) refusal_ = "stopped before the sidecar answered";
       return conclude();
     case State::kMirroring:

@@ -74,6 +74,7 @@ class Session {
   void tendConcluding();
   void wake();
   void settleBroken();
+  void takeBroken();
   void begin();
   void streamEnded();
   void fail(const std::string& sentence, bool forGood);
