@@ -66,11 +66,10 @@ on_node() {
     env PATH="/run/bin:$PATH" KUBECONFIG=/run/e2e/kubeconfig "$@"
 }
 
-# The folders of this node's control groups, in every hierarchy that is mounted.
+# The folders of this node's control groups, in every hierarchy of either version that is mounted.
 cgroup_folders() {
   local mounted
-  awk '/ - cgroup /{print $5}' /proc/self/mountinfo | while read -r mounted; do
+  awk '/ - cgroup2? /{print $5}' /proc/self/mountinfo | while read -r mounted; do
     echo "$mounted/$cgroup"
   done
-  [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || echo "/sys/fs/cgroup/$cgroup"
 }

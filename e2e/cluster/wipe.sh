@@ -4,9 +4,10 @@
 leftovers() { "$scripts/leftovers" "$1" "$dir" "$title" "$cgroup" "$link"; }
 
 # Ends every process of the node and of its pods. Killing pid 1 of a pid namespace is certain: the kernel
-# ends all others in it, and network and mount namespaces go with the last process that is in them.
+# ends all others in it, and network and mount namespaces go with the last process that is in them. What
+# may still be there is what somebody has started in one of those namespaces alone (`nsenter --net`).
 end_node() {
-  local pid folder
+  local pid pids folder
   leftovers note
   while pid=$(node_pid); do
     kill -KILL "$pid"
@@ -15,6 +16,9 @@ end_node() {
       sleep 0.1
     done
   done
+  pids=$(leftovers pids)
+  # shellcheck disable=SC2086  # several
+  [[ ! $pids ]] || kill -KILL $pids 2>/dev/null || true
   # The interface would go with the namespace, a moment later.
   ip link delete "$link" 2>/dev/null || true
   for folder in $(cgroup_folders); do
