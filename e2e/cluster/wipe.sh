@@ -5,20 +5,19 @@ leftovers() { "$scripts/leftovers" "$1" "$dir" "$title" "$cgroup" "$link"; }
 
 # Ends every process of the node and of its pods. Killing pid 1 of a pid namespace is certain: the kernel
 # ends all others in it, and network and mount namespaces go with the last process that is in them. What
-# may still be there is what somebody has started in one of those namespaces alone (`nsenter --net`).
+# may still be there is what somebody has started in one of those namespaces alone (`nsenter --net`), and
+# for a moment what is just ending.
 end_node() {
   local pid pids folder
   leftovers note
-  while pid=$(node_pid); do
-    kill -KILL "$pid"
-    for _ in {1..100}; do
-      [[ -e /proc/$pid ]] || break
-      sleep 0.1
-    done
+  if pid=$(node_pid); then kill -KILL "$pid"; fi
+  for _ in {1..100}; do
+    pids=$(leftovers pids)
+    [[ $pids ]] || break
+    # shellcheck disable=SC2086  # several
+    kill -KILL $pids 2>/dev/null || true
+    sleep 0.2
   done
-  pids=$(leftovers pids)
-  # shellcheck disable=SC2086  # several
-  [[ ! $pids ]] || kill -KILL $pids 2>/dev/null || true
   # The interface would go with the namespace, a moment later.
   ip link delete "$link" 2>/dev/null || true
   for folder in $(cgroup_folders); do
