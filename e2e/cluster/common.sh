@@ -71,7 +71,7 @@ on_node() {
 # ours to delete.
 wipe() {
   "$scripts/end" "$dir" "$title" "$cgroup" "$link" || return
-  rm -rf --one-file-system "${dir:?}"/{data,etc,pid,kubeconfig,node-init,programs}
+  rm -rf --one-file-system "${dir:?}"/{data,etc,pid,kubeconfig,node-init,programs,before.json}
 }
 
 # The folders of this node's control groups, in every hierarchy of either version that is mounted.
