@@ -378,6 +378,59 @@ TEST_F(HttpServerTest, CanStopWhileItStillTriesToListen) {
   EXPECT_EQ(0, second.boundPort());
 }
 
+TEST_F(HttpServerTest, WhileDrainingEachAnswerEndsItsConnection) {
+  start();
+  RawClient idle(port());
+  idle.send(kGet);
+  EXPECT_THAT(idle.readResponse(), Not(HasSubstr("Connection: close")));
+  server_->drain();
+  idle.send(kGet);
+  const std::string last = idle.readAll();
+  EXPECT_THAT(last, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(last, HasSubstr("Connection: close\r\n"));
+  // New connections are still served: whoever sent them does not know of the end yet.
+  RawClient late(port());
+  late.send(kGet);
+  const std::string answer = late.readAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+}
+
+TEST_F(HttpServerTest, LargeBodiesShareABoundAndGiveTheirRoomBack) {
+  HttpServerOptions options = onLoopback();
+  options.limits.bodyBytes = 200 << 10;
+  options.largeBodies = 250 << 10;
+  start(options);
+  const std::string body(150 << 10, 'x');
+  const auto announce = [&](const RawClient& client, const std::string& framing) {
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" + framing + "\r\n\r\n");
+  };
+  const std::string large = "Content-Length: " + std::to_string(body.size());
+
+  RawClient first(port());
+  announce(first, large);
+  ASSERT_THAT(first.readResponse(), StartsWith("HTTP/1.1 100 "));
+  RawClient second(port());
+  announce(second, large);
+  const std::string refusal = second.readAll();
+  EXPECT_THAT(refusal, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refusal, HasSubstr("too many large requests at once"));
+  RawClient chunked(port());  // Its length is not known: it counts as the largest.
+  announce(chunked, "Transfer-Encoding: chunked");
+  EXPECT_THAT(chunked.readAll(), StartsWith("HTTP/1.1 503 "));
+  RawClient small(port());  // Up to 64 KiB are not counted.
+  announce(small, "Content-Length: 65536");
+  EXPECT_THAT(small.readResponse(), StartsWith("HTTP/1.1 100 "));
+
+  first.send(body);
+  EXPECT_THAT(first.readResponse(), StartsWith("HTTP/1.1 200 "));
+  first.send(kGet);  // Once this is answered the request before it is over.
+  EXPECT_THAT(first.readResponse(), StartsWith("HTTP/1.1 200 "));
+  RawClient third(port());
+  announce(third, large);
+  EXPECT_THAT(third.readResponse(), StartsWith("HTTP/1.1 100 "));
+}
+
 TEST_F(HttpServerTest, TellsEachAnswersStatus) {
   HttpServerOptions options = onLoopback();
   std::promise<int> status;
