@@ -139,7 +139,8 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
             retire(std::move(ended), std::move(closing));
           });
     }
-    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline})) {
+    const Nanos rest = active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval};
+    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline, rest})) {
       active_.erase(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }

@@ -84,7 +84,8 @@ po::options_description Given::mirrors() {
       ("max-ttl", bound(maxTtl, "DURATION"), "the longest life that may be asked for")
       ("mirror-budget", bound(budget, "SIZE"), "bytes that may wait for the receiver, per mirror")
       ("write-interval", bound(writeInterval, "DURATION"),
-       "how long small batches of a frames stream may wait to share a write; 0: not at all")
+       "how long packets of a stream may wait under steady traffic to be taken and written together; "
+       "0: not at all")
       ("max-push-connections", bound(maxPushConnections, "N"), "connections of one push mirror")
       ("linger", bound(linger, "DURATION"),
        "how long to wait for a push receiver that does not close its side")
