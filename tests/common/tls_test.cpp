@@ -236,13 +236,13 @@ TEST_F(TlsTest, AStreamKnowsThatItsReaderHasLeft) {
   EXPECT_TRUE(stream->peerGone());
 }
 
-TEST_F(TlsTest, StopsWithinASecondWhileAHandshakeHangs) {
-  start();
+TEST_F(TlsTest, DoesNotWaitForAHandshakeThatHangsWhenItStops) {
+  start(std::chrono::hours(1));
   RawClient client(server_->boundPort());
   client.send(std::string("\x16\x03\x01\x02", 4));
   const auto began = std::chrono::steady_clock::now();
   server_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
 }
 
 }  // namespace
