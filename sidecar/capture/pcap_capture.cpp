@@ -76,9 +76,10 @@ Handle create(const PcapOptions& options) {
 // libpcap falls back to filtering in user space with no more than a warning on stderr. Then every
 // packet of the pod would be copied into the ring.
 void requireKernelFilter(pcap_t* handle, const PcapOptions& options) {
+  // Without room for instructions the kernel writes none, only their number.
+  char none = 0;
   socklen_t instructions = 0;
-  const int got =
-      getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, nullptr, &instructions);
+  const int got = getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, &none, &instructions);
   if (got == 0 && instructions == 0) {
     throw failure(options,
                   "the kernel did not take the filter (perhaps net.core.optmem_max is "
