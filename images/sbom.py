@@ -25,6 +25,7 @@ LICENSES = {
     "pcre3": "BSD-3-Clause",
     "poco": "BSL-1.0",
     "prometheus-cpp": "MIT",
+    "re2": "BSD-3-Clause",
     "zlib": "Zlib",
 }
 
