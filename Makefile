@@ -18,6 +18,11 @@ IMAGE_PACKAGES := \
   buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
   util-linux procps iproute2
 
+# For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
+E2E_PACKAGES := \
+  containerd runc containernetworking-plugins etcd-server iproute2 iptables \
+  gcc libc6-dev openssl curl util-linux python3 ca-certificates
+
 # Installs those of $(1) that are missing, with sudo where needed.
 define install
 @missing=$$(for p in $(1); do \
@@ -32,13 +37,16 @@ endef
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test image-deps images golden bench format lint clean
+.PHONY: help deps image-deps e2e-deps build demo test images golden bench format lint clean
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
 	$(call install,$(PACKAGES))
+
+e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no service
+	@e2e/cluster/deps $(E2E_PACKAGES)
 
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
 	@cmake --preset release >/dev/null
@@ -81,8 +89,10 @@ format: deps ## Format all sources
 lint: deps ## Check the format and the lint rules; everything is an error
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@cmake --preset dev >/dev/null
-	@git ls-files '*.cpp' | grep -v '^fuzz/' | \
-	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet --warnings-as-errors='*'
+	@/usr/bin/python3 -B tests/tidy.py build/dev $(JOBS) $(filter-out fuzz/%, $(filter %.cpp, $(SOURCES)))
+	@cmake --preset fuzz >/dev/null
+	@/usr/bin/python3 -B tests/tidy.py build/fuzz $(JOBS) $(filter fuzz/%.cpp, $(SOURCES))
 
-clean: ## Remove everything that was built
+clean: ## Remove everything that was built, and end the end-to-end tests' cluster
+	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down
 	@rm -rf build

@@ -7,7 +7,7 @@
 #include <optional>
 #include <sstream>
 
-#include "wire/strict_json.h"
+#include "common/quote.h"
 
 namespace dormouse::client {
 namespace {
@@ -58,7 +58,7 @@ std::uint16_t portOf(std::string_view digits, std::string_view whole) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc() || end != digits.data() + digits.size() || port == 0) {
-    throw UsageError(wire::inQuotes(whole) +
+    throw UsageError(inQuotes(whole) +
                      " is no port pair; wanted is REMOTE:LOCAL or PORT, "
                      "each from 1 to 65535");
   }
@@ -82,7 +82,7 @@ std::size_t sizeOf(std::string_view text) {
   if (unit == "MiB") shift = 20;
   if (unit == "GiB") shift = 30;
   if (error != std::errc() || shift < 0 || count == 0 || count > (64ULL << 30 >> shift)) {
-    throw UsageError("--buffer: " + wire::inQuotes(text) +
+    throw UsageError("--buffer: " + inQuotes(text) +
                      " is no size; wanted is one such as 64MiB, at most 64GiB");
   }
   return count << shift;
@@ -128,6 +128,7 @@ std::string chooseToken(const po::variables_map& values, const char* environment
 // that both ends agree and a mistake is known before anything is sent.
 wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& arguments) {
   std::vector<std::pair<std::string, std::string>> query;
+  query.reserve(arguments.pairs.size());
   for (const PortPair& pair : arguments.pairs) {
     query.emplace_back("port", std::to_string(pair.remote));
   }

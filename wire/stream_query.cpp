@@ -4,9 +4,10 @@
 #include <charconv>
 #include <set>
 
+#include "common/quote.h"
+#include "common/units.h"
 #include "wire/mirror_spec.h"
 #include "wire/spec_checks.h"
-#include "wire/strict_json.h"
 
 namespace dormouse::wire {
 namespace {

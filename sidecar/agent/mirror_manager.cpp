@@ -11,6 +11,7 @@
 #include "agent/mirror_maker.h"
 #include "capture/filter.h"
 #include "common/problem.h"
+#include "common/units.h"
 #include "mirror/report.h"
 #include "mirror/verdict.h"
 
@@ -85,6 +86,7 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   const std::lock_guard lock(mutex_);
   if (shuttingDown_) throw Problem(503, "the sidecar is shutting down");
   std::vector<std::string> owners;
+  owners.reserve(active_.size());
   for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
   admitOneMore(settings_, owners);
   active_[identity.id] =
@@ -137,7 +139,8 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
             retire(std::move(ended), std::move(closing));
           });
     }
-    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline})) {
+    const Nanos rest = active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval};
+    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline, rest})) {
       active_.erase(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }
@@ -223,7 +226,7 @@ std::unique_ptr<mirror::PendingStream> MirrorManager::openStream(const std::stri
   }
 }
 
-std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) {
+std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
   std::shared_ptr<DataLoop> loop;
   {
     const std::lock_guard lock(mutex_);
@@ -240,7 +243,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) 
   std::vector<mirror::MirrorReport> reports;
   for (const auto& [id, active] : active_) {
     const auto found = running.find(id);
-    if (!active.live && !pendingToo) continue;
+    if (!active.live) continue;
     if (active.last) {
       reports.push_back(*active.last);
     } else {
@@ -251,11 +254,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) 
 }
 
 std::vector<mirror::MirrorReport> MirrorManager::list() {
-  return reports(false);
-}
-
-std::vector<mirror::MirrorReport> MirrorManager::reports(bool pendingToo) {
-  std::vector<mirror::MirrorReport> reports = activeReports(pendingToo);
+  std::vector<mirror::MirrorReport> reports = activeReports();
   const std::lock_guard lock(mutex_);
   forgetOld();
   for (const Ended& ended : ended_) reports.push_back(ended.report);
@@ -263,16 +262,15 @@ std::vector<mirror::MirrorReport> MirrorManager::reports(bool pendingToo) {
 }
 
 mirror::MirrorReport MirrorManager::find(const std::string& id) {
-  // Between its head and its start a stream is not listed, but its reader knows its id.
-  for (mirror::MirrorReport& report : reports(true)) {
+  for (mirror::MirrorReport& report : list()) {
     if (report.id == id) return report;
   }
   throw Problem(404, "there is no mirror " + id + ", or it ended more than " +
-                         wire::formatDuration(settings_.mirror.keepEnded) + " ago");
+                         formatDuration(settings_.mirror.keepEnded) + " ago");
 }
 
 mirror::MirrorReport MirrorManager::end(const std::string& owner, const std::string& id) {
-  const mirror::MirrorReport before = find(id);
+  mirror::MirrorReport before = find(id);
   if (before.owner != owner) {
     throw Problem(403,
                   "mirror " + id + " belongs to " + before.owner + ": only its owner may end it");
@@ -315,7 +313,7 @@ std::vector<mirror::MirrorReport> MirrorManager::endThese(const std::vector<std:
 
 mirror::AgentStatus MirrorManager::status() {
   mirror::AgentStatus status;
-  status.mirrors = activeReports(false);
+  status.mirrors = activeReports();
   status.version = version_;
   status.uptime =
       std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);

@@ -19,7 +19,8 @@ ALLOW = ("--allow-to", f"{DEV4}/32", "--allow-to", f"{DEV6}/128", "--allow-to", 
          "--allow-to", f"{POD4}/32")
 APP_PORT, LOCAL_PORT = 8080, 3000
 # On a busy machine the sidecar may not run for a while, and what the kernel then drops is no fault of
-# it: rings that hold all that most tests send, for two mirrors at the same time.
+# it. A ring has blocks of 256 KiB, and libpcap lets the kernel retire one every 5 ms (--batch) if it
+# holds no more than a packet: the default of 8 MiB bridges 160 ms, this one 640 ms, for two mirrors.
 LARGE_RING = ("--ring", "32MiB")
 
 
