@@ -15,10 +15,10 @@ PACKAGES := \
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test golden bench format lint clean
+.PHONY: help deps build demo test e2e golden bench format lint clean
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
 	@missing=$$(for p in $(PACKAGES); do \
@@ -44,6 +44,9 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	done
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_FLAGS)
+
+e2e: build images e2e-deps ## Run the suite on a real one-node Kubernetes, which is built, started and ended (needs root and Go 1.24)
+	@e2e/run $(E2E_FLAGS)
 
 golden: deps ## Write the expected files of the golden tests anew; read the difference before you commit it
 	@cmake --preset release >/dev/null
