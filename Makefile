@@ -13,9 +13,14 @@ PACKAGES := \
   python3 python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl wrk tshark tcpdump jq \
   iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
 
+# For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
+E2E_PACKAGES := \
+  containerd runc containernetworking-plugins etcd-server iproute2 iptables \
+  gcc libc6-dev openssl curl util-linux python3 ca-certificates
+
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build demo test e2e golden bench format lint clean
+.PHONY: help deps e2e-deps build demo test e2e golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +34,9 @@ deps: ## Install the packages that are missing (sudo where needed); nothing when
 	  $$sudo apt-get update -qq && \
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
+
+e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no service
+	@e2e/cluster/deps $(E2E_PACKAGES)
 
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
 	@cmake --preset release >/dev/null
@@ -70,5 +78,6 @@ lint: deps ## Check the format and the lint rules; everything is an error
 	@git ls-files '*.cpp' | grep -v '^fuzz/' | \
 	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet --warnings-as-errors='*'
 
-clean: ## Remove everything that was built
+clean: ## Remove everything that was built, and end the end-to-end tests' cluster
+	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down
 	@rm -rf build

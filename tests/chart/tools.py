@@ -1,7 +1,7 @@
 """Helm and kubeconform for the chart's tests: from the machine, or built from their Go modules.
 
 Helm is taken from PATH if it is of version 3, so that the tests use what the admin would. Otherwise,
-and for kubeconform, the versions pinned in tools/go.mod are built once into build/tools; the go
+and for kubeconform, the versions pinned in tests/tools/go.mod are built once into build/tools; the go
 command verifies what it downloads. Without Go the tests that need a tool are skipped, with the
 reason, or fail where DORMOUSE_CHART_TESTS=required says that they must run.
 """
@@ -24,6 +24,7 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CHART = ROOT / "chart"
+MODULE = ROOT / "tests" / "tools"
 BUILT = ROOT / "build" / "tools"
 
 # CTest's SKIP_RETURN_CODE for these tests.
@@ -50,7 +51,7 @@ def helm_on_path():
 
 
 def go():
-    """The go command, new enough for tools/go.mod."""
+    """The go command, new enough for the module."""
     found = shutil.which("go")
     if not found:
         raise Missing("neither helm 3 nor Go >= 1.24 to build it is on PATH")
@@ -64,7 +65,7 @@ def go():
 
 def link_flags(command):
     """As Helm's own Makefile has it: `helm template` is to claim the Kubernetes it was built for."""
-    answer = run(command, "list", "-m", "-f", "{{.Version}}", "k8s.io/client-go", cwd=HERE / "tools")
+    answer = run(command, "list", "-m", "-f", "{{.Version}}", "k8s.io/client-go", cwd=MODULE)
     minor = answer.stdout.strip().split(".")[1]
     helm = "helm.sh/helm/v3/pkg"
     names = {f"{helm}/{package}.k8sVersion{part}": value
@@ -84,7 +85,7 @@ def tool(name):
     with open(BUILT / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Not the files' times: a fresh clone is younger than every tool built before.
-        pinned = hashlib.sha256((HERE / "tools/go.mod").read_bytes()).hexdigest()
+        pinned = hashlib.sha256((MODULE / "go.mod").read_bytes()).hexdigest()
         stamp = BUILT / f"{name}.sha256"
         if target.exists() and stamp.exists() and stamp.read_text() == pinned:
             return str(target)
@@ -92,7 +93,7 @@ def tool(name):
         print(f"building {name} from its Go module", file=sys.stderr, flush=True)
         built = run(command, "build", "-trimpath", "-buildvcs=false", "-mod=readonly",
                     "-ldflags", link_flags(command), "-o", target, MODULES[name],
-                    cwd=HERE / "tools", env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""})
+                    cwd=MODULE, env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""})
         if built.returncode:
             # No network and an empty module cache is no fault of the chart's; anything else is.
             if re.search(r"dial tcp|no such host|proxyconnect|i/o timeout", built.stderr):
