@@ -51,6 +51,7 @@ def space(installed, request):
     """An opted-in namespace of the module's own."""
     name = request.module.__name__.removeprefix("test_").replace("_", "-")
     with installed.namespace(name, INJECTION) as namespace:
+        installed.injects(namespace)
         yield namespace
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from harness import manifests, node
 from harness.cluster import (CA_SECRET, INJECTION, INJECTOR, ROOT, SPACE, TOKENS, is_ready)
-from harness.creation import DryCreations, has_sidecar
+from harness.creation import DryCreations
+from harness.manifests import has_sidecar
 from harness.local_program import LocalProgram
 from harness.run import run, wait_until
 from harness.sidecar import Refused
@@ -42,11 +43,12 @@ def assert_it_wakes(installed, target, client):
 # --- The injector -------------------------------------------------------------------------------
 
 @pytest.fixture
-def injectors_back(installed):
+def injectors_back(installed, space):
     """Afterwards there are two injectors again, whatever became of them."""
     yield
     installed.kubectl("--namespace", SPACE, "scale", "deployment", INJECTOR, "--replicas=2")
     installed.injectors_ready()
+    installed.injects(space)
 
 
 def test_without_an_injector_pods_start(installed, space, injectors_back):
@@ -78,9 +80,9 @@ def test_injectors_killed_while_pods_are_created_keep_none_from_starting(
         pods = installed.pods(space, "group=kill")
         return pods if [each.status.phase for each in pods] == ["Running"] * PODS else None
     pods = wait_until(running, f"{PODS} pods run", 120, every=1)
-    injected = sum(map(has_sidecar, pods))
-    # Some before the end of the injectors, and some that met none.
-    assert PODS // 3 <= injected < PODS
+    injected = sorted(int(pod.metadata.name.split("-")[1]) for pod in pods if has_sidecar(pod))
+    # All before the end of the injectors, and not all after it.
+    assert injected[:PODS // 3] == list(range(PODS // 3)) and len(injected) < PODS, injected
 
 
 def missed_pods(installed):
@@ -180,7 +182,11 @@ def test_a_killed_parent_restarts_the_sidecar_alone(installed, space, on_node, p
     load.start()
     wait_until(lambda: len(target.connections()) > 2, "requests flow", 10)
     os.kill(node.sidecar_processes(target.pod)[0], signal.SIGKILL)
-    wait_until(lambda: target.restarts() == {"dormouse": 1, "app": 0}, "it has restarted", 60)
+
+    def restarted():
+        assert target.restarts() == {"dormouse": 1, "app": 0}, target.restarts()
+        return True
+    wait_until(restarted, "the kubelet has restarted the sidecar", 60)
     load.join(60)
     assert (outcome[0]["succeeded"], outcome[0]["failed"]) == (400, 0), outcome
     target.pod = installed.ready(space, target.name)
@@ -215,7 +221,7 @@ def test_a_mirror_outlives_the_api_server(installed, pair, own_cluster):
     before = len(target.connections())
     address = installed.address_of_this_machine()
     with LocalProgram("0.0.0.0") as program:
-        with target.sidecar() as sidecar:
+        with target.sidecar(keep=True) as sidecar:
             mirror = sidecar.wake(f"{address}:{program.port}")
         client.load(target, 10, per_connection=1)
         run(ROOT / "e2e/cluster/restart", "kube-apiserver", seconds=120)

@@ -24,7 +24,7 @@ def test_each_gets_everything_and_ends_only_its_own(installed, pair):
         with pytest.raises(Refused) as refused:
             ana.sleep(second)
         assert refused.value.status == 403 and "ben" in refused.value.body
-        assert [each["id"] for each in ana.call("DELETE", "/v1/mirrors")] == [first]
+        assert [each["id"] for each in ana.sleep_all()] == [first]
         assert ben.mirror(second)["state"] == "active"
 
         client.load(target, 50)
@@ -41,18 +41,14 @@ def test_one_beyond_the_limit_is_told_who_has_the_others(installed, pair):
     with LocalProgram("0.0.0.0") as program, target.sidecar("ana") as ana, \
             target.sidecar("ben") as ben, target.sidecar("cid") as cid:
         to = f"{installed.address_of_this_machine()}:{program.port}"
-        try:
-            for number in range(MOST):
-                (ana, ben)[number % 2].wake(to)
-            with pytest.raises(Refused) as refused:
-                cid.wake(to)
-            assert refused.value.status == 409
-            assert "ana" in refused.value.body and "ben" in refused.value.body
-            # One that goes makes room for one.
-            ana.sleep(next(each["id"] for each in ana.call("GET", "/v1/mirrors")
-                           if each["owner"] == "ana" and each["state"] == "active"))
+        woken = [(ana, ben)[number % 2].wake(to) for number in range(MOST)]
+        with pytest.raises(Refused) as refused:
             cid.wake(to)
-        finally:
-            for developer in (ana, ben, cid):
-                developer.call("DELETE", "/v1/mirrors")
+        assert refused.value.status == 409
+        assert "ana 4" in refused.value.body and "ben 4" in refused.value.body
+        # One that goes makes room for one.
+        ana.sleep(woken[0])
+        cid.wake(to)
+        for developer in (ana, ben, cid):
+            developer.sleep_all()
         assert ana.status()["state"] == "asleep"

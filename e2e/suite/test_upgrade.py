@@ -13,7 +13,8 @@ import yaml
 from conftest import VALUES
 from harness import manifests
 from harness.cluster import CHART, INJECTION, INJECTOR, RELEASE, ROOT, SPACE
-from harness.creation import DryCreations, has_sidecar
+from harness.creation import DryCreations
+from harness.manifests import has_sidecar
 from harness.run import run, wait_until
 from harness.target import make_pods
 

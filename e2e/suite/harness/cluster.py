@@ -9,6 +9,7 @@ import uuid
 
 import kubernetes
 
+from . import manifests
 from .run import run, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -118,6 +119,17 @@ class Cluster:
             assert addresses == {pod.status.pod_ip for pod in pods}, addresses
             return True
         wait_until(reached, f"{count} injectors are ready", seconds, every=0.5)
+
+    def injects(self, namespace, seconds=30):
+        """Waits until API servers reach every injector: kube-proxy learns later than the endpoints
+        are ready. Ten dry runs in a row then get the sidecar."""
+        def reached():
+            for number in range(10):
+                pod = self.core.create_namespaced_pod(namespace, manifests.pod(f"probe-{number}"),
+                                                      dry_run="All")
+                assert manifests.has_sidecar(pod)
+            return True
+        wait_until(reached, f"pods of {namespace} are injected", seconds)
 
     def webhooks(self):
         return self.admission.read_mutating_webhook_configuration(INJECTOR).webhooks

@@ -9,11 +9,6 @@ import kubernetes
 from . import manifests
 
 
-def has_sidecar(pod):
-    spec = pod.spec
-    return any(each.name == "dormouse" for each in (spec.init_containers or []) + spec.containers)
-
-
 class DryCreations(threading.Thread):
     """Creates pods by server-side dry run, so that each meets the webhook and none is run.
 
@@ -35,7 +30,7 @@ class DryCreations(threading.Thread):
                 self.refused.append(str(error))
                 continue
             self.created += 1
-            if not has_sidecar(made):
+            if not manifests.has_sidecar(made):
                 self.missed.append(time.strftime("%H:%M:%S"))
 
     def __enter__(self):

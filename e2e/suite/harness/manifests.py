@@ -39,3 +39,9 @@ def deployment(name, replicas=1, labels=INJECT, spec=None):
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
             "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
                      "template": template(name, labels, spec)}}
+
+
+def has_sidecar(pod):
+    """`pod`: an object of the API."""
+    containers = (pod.spec.init_containers or []) + pod.spec.containers
+    return any(each.name == "dormouse" for each in containers)

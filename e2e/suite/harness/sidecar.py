@@ -81,6 +81,13 @@ class Sidecar:
         """Ends the mirror; its final state with the ledger."""
         return self.call("DELETE", f"/v1/mirrors/{identifier}")
 
+    def mirrors(self):
+        return self.call("GET", "/v1/mirrors")["mirrors"]
+
+    def sleep_all(self):
+        """Ends all mirrors of the caller; their final states."""
+        return self.call("DELETE", "/v1/mirrors")["mirrors"]
+
     def settled(self, identifier, delivered, seconds=20):
         """Waits until so many connections are delivered; the mirror."""
         def reached():
@@ -92,6 +99,14 @@ class Sidecar:
 
 
 @contextlib.contextmanager
-def sidecar_of(cluster, namespace, pod, developer="ana", port=4747):
+def sidecar_of(cluster, namespace, pod, developer="ana", port=4747, keep=False):
+    """The developer's mirrors end with the context, unless `keep`."""
     with port_forward(cluster, namespace, f"pod/{pod}", port) as local:
-        yield Sidecar(local, TOKENS[developer])
+        sidecar = Sidecar(local, TOKENS[developer])
+        try:
+            yield sidecar
+        finally:
+            if not keep:
+                # The case has failed already if this does; and its own reason counts more.
+                with contextlib.suppress(OSError, http.client.HTTPException, Refused):
+                    sidecar.sleep_all()

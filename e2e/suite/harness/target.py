@@ -17,10 +17,11 @@ class Target:
     def fresh(self):
         return self.cluster.pod(self.namespace, self.name)
 
-    def sidecar(self, developer="ana"):
-        """The control API, while the context lasts."""
+    def sidecar(self, developer="ana", keep=False):
+        """The control API, while the context lasts; the mirrors end with it, unless `keep`."""
         status = json.loads(self.pod.metadata.annotations["dormouse.dev/status"])
-        return sidecar_of(self.cluster, self.namespace, self.name, developer, status["controlPort"])
+        return sidecar_of(self.cluster, self.namespace, self.name, developer, status["controlPort"],
+                          keep)
 
     def connections(self):
         """What the app knows of its connections: remote, bytes, sha256, open, reset."""
