@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <system_error>
 
 #include "client/arguments.h"
@@ -35,13 +36,13 @@ Style styleOf(const Arguments& arguments, int fd) {
   return ::isatty(fd) != 0 ? Style::kLive : Style::kPlain;
 }
 
-ExitCode capture(const Arguments& arguments, const ControlClient& control, const Clock& clock) {
+ExitCode capture(const Arguments& arguments, const Kubectl* kubectl, const Clock& clock) {
   if (arguments.writeFile.empty()) {
     if (::isatty(STDOUT_FILENO) != 0) {
       throw UsageError("pcap is binary: pipe it into wireshark -k -i - or give --write FILE");
     }
     Display display(styleOf(arguments, STDERR_FILENO), std::cerr, clock);
-    return runPcap(arguments, control, STDOUT_FILENO, display);
+    return runPcap(arguments, kubectl, STDOUT_FILENO, display, clock);
   }
   // Readable by its owner alone: it holds what users sent.
   const int file =
@@ -51,14 +52,24 @@ ExitCode capture(const Arguments& arguments, const ControlClient& control, const
                      std::generic_category().message(errno));
   }
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  const ExitCode code = runPcap(arguments, control, file, display);
+  const ExitCode code = runPcap(arguments, kubectl, file, display, clock);
   ::close(file);
   return code;
 }
 
+// Nothing with --url.
+std::optional<Kubectl> findKubectl(const Arguments& arguments) {
+  if (!arguments.url.empty()) return std::nullopt;
+  KubectlOptions options = arguments.kubectl;
+  const char* program = std::getenv("KUBECTL");
+  const char* path = std::getenv("PATH");
+  if (program != nullptr) options.program = program;
+  return Kubectl(options, path != nullptr ? path : "");
+}
+
 ExitCode run(const std::vector<std::string>& words) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet.
   const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
     std::cout << helpText();
     return ExitCode::kDelivered;
@@ -70,11 +81,11 @@ ExitCode run(const std::vector<std::string>& words) {
   std::signal(SIGPIPE, SIG_IGN);
   raiseDescriptorLimit();
   const SystemClock clock;
-  const ControlClient control(arguments.url, arguments.token,
-                              {arguments.caFile, arguments.insecureSkipTlsVerify});
-  if (arguments.command == Command::kPcap) return capture(arguments, control, clock);
+  const std::optional<Kubectl> found = findKubectl(arguments);
+  const Kubectl* kubectl = found ? &*found : nullptr;
+  if (arguments.command == Command::kPcap) return capture(arguments, kubectl, clock);
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  return runMirror(arguments, control, display, clock);
+  return runMirror(arguments, kubectl, display, clock);
 }
 
 }  // namespace
@@ -87,6 +98,8 @@ int main(int argc, char** argv) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n(kubectl mirror --help tells more)\n";
     code = ExitCode::kUsage;
   } catch (const ControlError& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n";
+  } catch (const ClusterError& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
   } catch (const std::exception& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
