@@ -17,7 +17,8 @@ from harness.run import run, wait_until
 from harness.sidecar import port_forward
 from harness.target import Client, Target, make_pods
 
-STARTED = "mirror "
+STARTED = ": port 8080 to 127.0.0.1:"
+AS = ("--as", "ana")
 
 
 def test_ten_requests_reach_the_local_program(installed, pair):
@@ -77,7 +78,7 @@ def test_kubectl_mirror_by_pod(installed, pair):
     before = len(target.connections())
     with LocalProgram() as program, \
             kubectl_mirror(installed, f"pod/{target.name}", f"8080:{program.port}",
-                           "-n", target.namespace) as mirror:
+                           "-n", target.namespace, *AS) as mirror:
         mirror.said(STARTED)
         client.load(target, 1000)
         wait_until(lambda: len(program.connections()) == 100, "all connections came", 20)
@@ -103,7 +104,7 @@ def test_kubectl_mirror_takes_the_context_that_it_is_told(installed, pair, tmp_p
     before = len(target.connections())
     with LocalProgram() as program, \
             kubectl_mirror(installed, f"pod/{target.name}", f"8080:{program.port}", "--context",
-                           "right", "--kubeconfig", tmp_path / "config") as mirror:
+                           "right", "--kubeconfig", tmp_path / "config", *AS) as mirror:
         mirror.said(STARTED)
         client.load(target, 10, per_connection=1)
         wait_until(lambda: len(program.connections()) == 10, "all connections came", 20)
@@ -125,7 +126,7 @@ def test_kubectl_mirror_by_deployment_over_all_its_replicas(installed, space, pa
     targets = wait_until(replicas, "three replicas are ready", 60, every=0.5)
     with LocalProgram() as program, \
             kubectl_mirror(installed, "deploy/web", f"8080:{program.port}",
-                           "--namespace", space) as mirror:
+                           "--namespace", space, *AS) as mirror:
         mirror.said(STARTED, times=3)
         expected = []
         for target in targets:
@@ -156,7 +157,7 @@ def test_kubectl_mirror_by_pcap_into_tshark(installed, pair, tmp_path):
             stdin=subprocess.PIPE, stdout=seen, stderr=subprocess.DEVNULL)
         try:
             with kubectl_mirror(installed, "pcap", f"pod/{target.name}", "8080", "-n",
-                                target.namespace, stdout=tshark.stdin) as mirror:
+                                target.namespace, *AS, stdout=tshark.stdin) as mirror:
                 tshark.stdin.close()  # The copy in this process; the client has its own.
                 with target.sidecar() as sidecar:
                     wait_until(lambda: sidecar.status()["state"] == "awake", "it is awake", 20)

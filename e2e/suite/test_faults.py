@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from harness import manifests, node
-from harness.cluster import (CA_SECRET, INJECTION, INJECTOR, ROOT, SPACE, TOKENS, is_ready)
+from harness.cluster import CA_SECRET, COMPONENT, INJECTOR, ROOT, SPACE, TOKENS
 from harness.creation import DryCreations
 from harness.manifests import has_sidecar
 from harness.local_program import LocalProgram
@@ -54,7 +54,7 @@ def injectors_back(installed, space):
 def test_without_an_injector_pods_start(installed, space, injectors_back):
     installed.kubectl("--namespace", SPACE, "scale", "deployment", INJECTOR, "--replicas=0")
     wait_until(lambda: not installed.core.list_namespaced_pod(
-        SPACE, label_selector="app.kubernetes.io/component=injector").items, "no injector is left", 60)
+        SPACE, label_selector=COMPONENT).items, "no injector is left", 60)
     target, = make_pods(installed, space, manifests.pod("without-injector"))
     assert not has_sidecar(target.pod)
 

@@ -17,6 +17,7 @@ CHART = ROOT / "chart"
 RELEASE = SPACE = "dormouse"  # The release, and the namespace it is in.
 INJECTOR = "dormouse-injector"  # Deployment, webhook configuration and ClusterRole.
 CA_SECRET = "dormouse-injector-ca"
+COMPONENT = "app.kubernetes.io/component=injector"
 INJECTION = {"dormouse.dev/injection": "enabled"}
 ENFORCE = "pod-security.kubernetes.io/enforce"
 TOKENS = {name: f"{name}-{uuid.uuid4().hex}" for name in ("ana", "ben", "cid")}
@@ -104,12 +105,16 @@ class Cluster:
         return wait_until(reached, f"{', '.join(names)} in {namespace} are ready", seconds, every=0.5)
 
     def injectors(self):
-        return self.pods(SPACE, "app.kubernetes.io/component=injector")
+        return self.pods(SPACE, COMPONENT)
 
     def injectors_ready(self, count=2, seconds=90):
-        """Waits until exactly so many injectors run, all ready and reachable through the Service."""
+        """Waits until exactly so many injectors run, all of the newest revision, ready and reachable
+        through the Service, and none is on its way out any more."""
         def reached():
-            pods = self.injectors()
+            status = self.apps.read_namespaced_deployment(INJECTOR, SPACE)
+            assert status.status.observed_generation == status.metadata.generation
+            assert status.status.updated_replicas == status.status.ready_replicas == count
+            pods = self.core.list_namespaced_pod(SPACE, label_selector=COMPONENT).items
             assert len(pods) == count and all(is_ready(pod) for pod in pods), \
                 [f"{pod.metadata.name}: {summary(pod)}" for pod in pods]
             slices = kubernetes.client.DiscoveryV1Api().list_namespaced_endpoint_slice(
