@@ -159,7 +159,7 @@ def test_kubectl_mirror_by_pcap_into_tshark(installed, pair, tmp_path):
             with kubectl_mirror(installed, "pcap", f"pod/{target.name}", "8080", "-n",
                                 target.namespace, *AS, stdout=tshark.stdin) as mirror:
                 tshark.stdin.close()  # The copy in this process; the client has its own.
-                with target.sidecar() as sidecar:
+                with target.sidecar("ben") as sidecar:
                     wait_until(lambda: sidecar.status()["state"] == "awake", "it is awake", 20)
                 client.load(target, 20)
                 wait_until(lambda: "/request/19" in (tmp_path / "seen").read_text(),
