@@ -36,7 +36,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kConnections = 8;
 constexpr int kRate = 500;
-constexpr std::size_t kPodBytes = 10 * 1024;
+constexpr std::size_t kPodBytes = 10 << 10;
 
 // A review of a Deployment's pod, filled with environment variables up to 10 KB.
 std::string makeRequest() {
@@ -88,6 +88,7 @@ class Process {
                                                 "--health-listen=127.0.0.1:0",
                                                 "--shutdown-delay=0s"};
     std::vector<char*> words;
+    words.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments)
       words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
@@ -181,6 +182,7 @@ std::vector<double> paced(std::uint16_t port, const std::string& request, int se
   std::mutex mutex;
   std::atomic<bool> allGood{true};
   std::vector<std::thread> threads;
+  threads.reserve(kConnections);
   const auto start = SteadyClock::now() + std::chrono::milliseconds(100);
   const auto interval = std::chrono::nanoseconds(1'000'000'000LL * kConnections / kRate);
   for (int c = 0; c < kConnections; ++c) {
@@ -213,10 +215,12 @@ double perCore(const Process& process, const std::string& request, int seconds, 
   std::atomic<std::uint64_t> reviews{0};
   std::atomic<bool> allGood{true};
   std::vector<Connection> connections;
+  connections.reserve(2);
   for (int i = 0; i < 2; ++i) connections.emplace_back(process.port());
   const double before = process.cpu();
   const auto until = SteadyClock::now() + std::chrono::seconds(seconds);
   std::vector<std::thread> threads;
+  threads.reserve(connections.size());
   for (Connection& connection : connections) {
     threads.emplace_back([&] {
       try {

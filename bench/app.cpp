@@ -43,7 +43,7 @@ class App {
     signals_ = signalfd(-1, &ends, SFD_CLOEXEC);
     watch(signals_);
     watch(listener_);
-    std::cout << "port: " << ntohs(address.sin_port) << std::endl;
+    std::cout << "port: " << ntohs(address.sin_port) << '\n' << std::flush;
   }
 
   void run() {
@@ -53,7 +53,7 @@ class App {
       for (int i = 0; i < ready; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
         if (fd == signals_) {
-          std::cout << (discard_ ? "bytes: " : "requests: ") << served_ << std::endl;
+          std::cout << (discard_ ? "bytes: " : "requests: ") << served_ << '\n';
           return;
         }
         if (fd == listener_) {

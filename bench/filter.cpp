@@ -1,10 +1,10 @@
 // Prints the kernel filter of a mirror of one TCP port, for the floor and tcpdump to use the same.
 // Usage: bench_filter PORT
+#include "capture/filter.h"
+
 #include <array>
 #include <cstdlib>
 #include <iostream>
-
-#include "capture/filter.h"
 
 int main(int argc, char** argv) {
   const int port = argc == 2 ? std::atoi(argv[1]) : 0;

@@ -18,7 +18,7 @@ void printLoad(dormouse::bench::LoadResult result) {
   std::ranges::sort(result.micros);
   std::cout << "requests: " << result.requests << "\nerrors: " << result.errors
             << "\np50_us: " << percentile(result.micros, 50)
-            << "\np99_us: " << percentile(result.micros, 99) << std::endl;
+            << "\np99_us: " << percentile(result.micros, 99) << '\n';
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ int main(int argc, char** argv) try {
   const std::uint64_t bytes = dormouse::bench::runBulk(load.target, gbit, load.duration);
   std::cout << "bytes: " << bytes << "\ngbit_per_s: "
             << static_cast<double>(bytes) * 8e-9 / static_cast<double>(load.duration.count())
-            << std::endl;
+            << '\n';
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "bench_pacer: " << error.what() << '\n';

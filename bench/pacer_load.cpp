@@ -139,6 +139,7 @@ class Load {
   void receive(std::size_t index) {
     Connection& connection = connections_[index];
     if (connection.fd < 0) return;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): recv() writes it first
     std::array<char, 65536> buffer;
     const ssize_t got = recv(connection.fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "client/token_secret.h"
-#include "wire/strict_json.h"
+#include "common/quote.h"
 
 namespace dormouse::client {
 namespace {
@@ -77,7 +77,7 @@ std::uint16_t portOf(std::string_view digits, std::string_view whole) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc() || end != digits.data() + digits.size() || port == 0) {
-    throw UsageError(wire::inQuotes(whole) +
+    throw UsageError(inQuotes(whole) +
                      " is no port pair; wanted is REMOTE:LOCAL or PORT, "
                      "each from 1 to 65535");
   }
@@ -101,7 +101,7 @@ std::size_t sizeOf(std::string_view text) {
   if (unit == "MiB") shift = 20;
   if (unit == "GiB") shift = 30;
   if (error != std::errc() || shift < 0 || count == 0 || count > (64ULL << 30 >> shift)) {
-    throw UsageError("--buffer: " + wire::inQuotes(text) +
+    throw UsageError("--buffer: " + inQuotes(text) +
                      " is no size; wanted is one such as 64MiB, at most 64GiB");
   }
   return count << shift;
@@ -144,6 +144,7 @@ std::string chooseToken(const po::variables_map& values, const char* environment
 // that both ends agree and a mistake is known before anything is sent.
 wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& arguments) {
   std::vector<std::pair<std::string, std::string>> query;
+  query.reserve(arguments.pairs.size());
   for (const PortPair& pair : arguments.pairs) {
     query.emplace_back("port", std::to_string(pair.remote));
   }
@@ -207,7 +208,7 @@ constexpr std::array<const char*, 8> kClusterOnly = {
 std::string nameOf(const po::variables_map& values, const char* option) {
   const auto name = textOf(values, option);
   if (name && !isObjectName(*name)) {
-    throw UsageError(std::string("--") + option + ": " + wire::inQuotes(*name) + " is no name");
+    throw UsageError(std::string("--") + option + ": " + inQuotes(*name) + " is no name");
   }
   return name.value_or("");
 }
@@ -291,6 +292,18 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   result.insecureSkipTlsVerify = values["insecure-skip-tls-verify"].as<bool>();
   result.token = chooseToken(values, environmentToken);
   return result;
+}
+
+std::vector<OptionName> optionNames() {
+  std::vector<OptionName> names;
+  const po::options_description all = visibleOptions();
+  for (const auto& option : all.options()) {
+    const std::string shortForm =
+        option->canonical_display_name(po::command_line_style::allow_dash_for_short);
+    names.push_back({option->long_name(), shortForm.size() == 2 ? shortForm.substr(1) : "",
+                     option->semantic()->max_tokens() > 0, option->description()});
+  }
+  return names;
 }
 
 std::string versionText() {

@@ -52,6 +52,15 @@ class UsageError : public std::runtime_error {
 /// Reads the token file. Throws UsageError.
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken);
 
+/// An option as it is typed, for completion.
+struct OptionName {
+  std::string longName;   // Without its hyphens.
+  std::string shortName;  // A letter, or empty.
+  bool takesValue = false;
+  std::string description;
+};
+std::vector<OptionName> optionNames();
+
 /// What --help prints, exit codes included.
 std::string helpText();
 

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "common/quote.h"
 #include "wire/strict_json.h"
 
 namespace dormouse::client {
@@ -165,13 +166,13 @@ ControlClient::ControlClient(const std::string& url, std::string token, const Tl
     url_ = Poco::URI(url);
     if (url_.getScheme() == "https") context_ = tlsContext(tls);
   } catch (const Poco::URISyntaxException&) {
-    throw ControlError(wire::inQuotes(url) + " is no URL");
+    throw ControlError(inQuotes(url) + " is no URL");
   } catch (const Poco::Exception& error) {
     throw ControlError("TLS cannot be set up: " + printable(error.displayText()));
   }
   const std::string& scheme = url_.getScheme();
   if ((scheme != "http" && scheme != "https") || url_.getHost().empty() || url_.getPort() == 0) {
-    throw ControlError(wire::inQuotes(url) +
+    throw ControlError(inQuotes(url) +
                        " is no URL of a sidecar; wanted is one such as http://127.0.0.1:4747");
   }
   prefix_ = url_.getPath();

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "client/arguments.h"
+#include "client/completion.h"
 #include "client/control_client.h"
 #include "client/display.h"
 #include "client/mirror_session.h"
@@ -21,6 +22,8 @@ namespace {
 
 using namespace dormouse;          // NOLINT(google-build-using-namespace): this is the program.
 using namespace dormouse::client;  // NOLINT(google-build-using-namespace)
+
+constexpr Nanos kCompletionTime = std::chrono::seconds(5);
 
 // One descriptor for each mirrored connection: the usual 1,024 would be the first limit met.
 void raiseDescriptorLimit() {
@@ -57,17 +60,33 @@ ExitCode capture(const Arguments& arguments, const Kubectl* kubectl, const Clock
   return code;
 }
 
-// Nothing with --url.
-std::optional<Kubectl> findKubectl(const Arguments& arguments) {
-  if (!arguments.url.empty()) return std::nullopt;
-  KubectlOptions options = arguments.kubectl;
+Kubectl findKubectl(KubectlOptions options) {
   const char* program = std::getenv("KUBECTL");
   const char* path = std::getenv("PATH");
   if (program != nullptr) options.program = program;
-  return Kubectl(options, path != nullptr ? path : "");
+  return {options, path != nullptr ? path : ""};
+}
+
+// What kubectl asks through kubectl_complete-mirror. Silent, and soon over, whatever is wrong.
+ExitCode printCompletion(const std::vector<std::string>& words) {
+  const SystemClock clock;
+  const TimePoint end = clock.now() + kCompletionTime;
+  try {
+    const Kubectl kubectl = findKubectl(kubectlOptionsIn(words));
+    EventLoop loop;
+    const Cluster cluster(
+        kubectl, loop, clock, [&] { return clock.now() >= end; }, [](const std::string&) {});
+    std::cout << complete(words, cluster).text();
+  } catch (const ClusterError&) {
+    std::cout << Completion{}.text();
+  }
+  return ExitCode::kDelivered;
 }
 
 ExitCode run(const std::vector<std::string>& words) {
+  if (!words.empty() && words.front() == "__complete") {
+    return printCompletion({words.begin() + 1, words.end()});
+  }
   const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
   ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
@@ -81,7 +100,8 @@ ExitCode run(const std::vector<std::string>& words) {
   std::signal(SIGPIPE, SIG_IGN);
   raiseDescriptorLimit();
   const SystemClock clock;
-  const std::optional<Kubectl> found = findKubectl(arguments);
+  std::optional<Kubectl> found;
+  if (arguments.url.empty()) found = findKubectl(arguments.kubectl);
   const Kubectl* kubectl = found ? &*found : nullptr;
   if (arguments.command == Command::kPcap) return capture(arguments, kubectl, clock);
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);

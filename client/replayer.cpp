@@ -10,7 +10,7 @@ constexpr Nanos kLinger = std::chrono::seconds(60);
 constexpr Nanos kLingerAfterEnd = std::chrono::seconds(2);
 constexpr Nanos kCheckEvery = std::chrono::milliseconds(500);
 // As many as a sidecar's connection table holds at most; twice, as its closes may lag behind.
-constexpr std::size_t kMostConnections = 2 * 65536;
+constexpr std::size_t kMostConnections = 2 << 16;
 
 }  // namespace
 

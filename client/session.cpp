@@ -173,8 +173,8 @@ void Session::streamEnded() {
   broken_ = !ledger;
   const bool wished = stopping_ || (ledger && endedByWish(*ledger));
   if (wished || !endpoint_->reopens() || now() >= deadline_) return conclude();
-  std::string sentence =
-      ledger ? "the mirror has ended: " + ledger->endedBecause : "the stream broke off";
+  std::string sentence = "the stream broke off";
+  if (ledger) sentence = "the sidecar ended the mirror (" + ledger->endedBecause + ")";
   if (!mirror_->streamError().empty()) sentence += ": " + mirror_->streamError();
   endpoint_->tend();
   if (const std::string trouble = endpoint_->trouble(); !trouble.empty()) {

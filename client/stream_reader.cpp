@@ -10,9 +10,9 @@ constexpr int kReadsPerRound = 8;
 
 }  // namespace
 
-StreamReader::StreamReader(Poco::Net::StreamSocket socket, EventLoop& loop,
+StreamReader::StreamReader(const Poco::Net::StreamSocket& socket, EventLoop& loop,
                            wire::FrameHandler& handler)
-    : source_(std::move(socket)), loop_(loop), decoder_(handler), buffer_(kBufferBytes) {
+    : source_(socket), loop_(loop), decoder_(handler), buffer_(kBufferBytes) {
   loop_.add(source_.fd(), EPOLLIN, *this);
 }
 

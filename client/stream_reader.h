@@ -15,7 +15,7 @@ namespace dormouse::client {
 class StreamReader final : private EventHandler {
  public:
   /// `loop` and `handler` must outlive this.
-  StreamReader(Poco::Net::StreamSocket socket, EventLoop& loop, wire::FrameHandler& handler);
+  StreamReader(const Poco::Net::StreamSocket& socket, EventLoop& loop, wire::FrameHandler& handler);
   ~StreamReader() override;
   StreamReader(const StreamReader&) = delete;
   StreamReader& operator=(const StreamReader&) = delete;

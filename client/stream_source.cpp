@@ -28,8 +28,8 @@ void enableKeepAlive(int fd) {
 
 }  // namespace
 
-StreamSource::StreamSource(Poco::Net::StreamSocket socket)
-    : socket_(std::move(socket)), secure_(socket_.secure()) {
+StreamSource::StreamSource(const Poco::Net::StreamSocket& socket)
+    : socket_(socket), secure_(socket_.secure()) {
   enableKeepAlive(fd());
   socket_.setBlocking(false);
 }

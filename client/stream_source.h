@@ -13,7 +13,7 @@ namespace dormouse::client {
 /// Owns the socket and makes it non-blocking. One thread only.
 class StreamSource {
  public:
-  explicit StreamSource(Poco::Net::StreamSocket socket);
+  explicit StreamSource(const Poco::Net::StreamSocket& socket);
 
   enum class Result : std::uint8_t {
     kRead,        // `count` bytes, more than 0.

@@ -7,6 +7,7 @@
 #include "client/json_path.h"
 #include "client/outcome.h"
 #include "client/pod.h"
+#include "common/quote.h"
 
 namespace dormouse::client {
 namespace {
@@ -33,7 +34,7 @@ std::string checkedLabel(const std::string& text, bool mayBeEmpty) {
            std::string_view("-_./").find(c) != std::string_view::npos;
   });
   if (!valid || text.size() > 317 || (text.empty() && !mayBeEmpty) || text.starts_with('-')) {
-    throw ObjectError("its selector has the label " + wire::inQuotes(text) + ", which is none");
+    throw ObjectError("its selector has the label " + inQuotes(text) + ", which is none");
   }
   return text;
 }
@@ -49,8 +50,7 @@ std::string requirementOf(const Poco::JSON::Object& expression) {
   if (what == "Exists") return key;
   if (what == "DoesNotExist") return "!" + key;
   if (what != "In" && what != "NotIn") {
-    throw ObjectError("its selector has the operator " + wire::inQuotes(what) +
-                      ", which is unknown");
+    throw ObjectError("its selector has the operator " + inQuotes(what) + ", which is unknown");
   }
   std::string values;
   for (const auto& value : textListAt(expression, {"values"})) {
@@ -82,14 +82,14 @@ Target parseTarget(std::string_view text) {
              std::find(kind.names.begin(), kind.names.end(), word) != kind.names.end();
     });
     if (known == kKinds.end()) {
-      throw std::invalid_argument(wire::inQuotes(text) +
+      throw std::invalid_argument(inQuotes(text) +
                                   ": of this kind nothing can be mirrored; pod, deploy, sts, ds, "
                                   "rs, job and svc can");
     }
     target.kind = known->kind;
     text.remove_prefix(slash + 1);
   }
-  if (!isObjectName(text)) throw std::invalid_argument(wire::inQuotes(text) + " is no name");
+  if (!isObjectName(text)) throw std::invalid_argument(inQuotes(text) + " is no name");
   target.name = text;
   return target;
 }

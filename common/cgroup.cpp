@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t kUnlimited = 1ULL << 62;
 
 // The number in the file; nothing for "max", something unreadable, or no file.
-std::optional<std::uint64_t> readLimit(const std::string& file) {
-  std::ifstream stream(file);
+std::optional<std::uint64_t> readLimit(const std::string& folder, const std::string& file) {
+  std::ifstream stream(folder + "/" + file);
   std::string text;
   if (!(stream >> text)) return std::nullopt;
   std::uint64_t limit = 0;
@@ -34,7 +34,7 @@ std::optional<std::uint64_t> smallest(const std::string& mount, std::string path
   std::optional<std::uint64_t> limit;
   for (;;) {
     while (!path.empty() && path.back() == '/') path.pop_back();
-    lower(limit, readLimit(mount + path + "/" + file));
+    lower(limit, readLimit(mount + path, file));
     if (path.empty()) return limit;
     path.erase(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
   }

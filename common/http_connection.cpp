@@ -25,7 +25,7 @@ namespace {
 // How long after the deadline a connection is ended that could not be answered.
 constexpr auto kGrace = std::chrono::milliseconds(100);
 // Smaller bodies are not counted: a connection needs about as much anyway.
-constexpr std::size_t kLargeBody = 64 * 1024;
+constexpr std::size_t kLargeBody = 64 << 10;
 
 // True once the descriptor has something to read, or its peer is gone.
 bool waitReadable(int fd, TimePoint until) {
@@ -188,7 +188,7 @@ void HttpConnection::readBody(HttpRequest& request, LargeBody& room, TimePoint d
 }
 
 bool HttpConnection::receive(TimePoint deadline) {
-  std::array<char, 8192> chunk;
+  std::array<char, 8192> chunk{};
   for (int tries = 0; tries < 8; ++tries) {
     const bool decrypted = socket_.secure() && socket_.available() > 0;
     if (!decrypted && !waitReadable(fd(), deadline)) {
@@ -260,7 +260,7 @@ void HttpConnection::linger() {
     return;
   }
   ::shutdown(fd(), SHUT_WR);
-  std::array<char, 4096> scratch;
+  std::array<char, 4096> scratch{};
   const TimePoint until = Watchdog::now() + std::chrono::seconds(1);
   while (waitReadable(fd(), until) && ::recv(fd(), scratch.data(), scratch.size(), 0) > 0) {
   }

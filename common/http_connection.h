@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/http_message.h"
 #include "common/http_server.h"
@@ -19,6 +20,13 @@ namespace dormouse {
 
 /// What all connections of a server use. Owned by the server, outlives its connections.
 struct HttpServerShared {
+  HttpServerShared(HttpServerOptions givenOptions, HttpHandler givenHandler, const Log& givenLog,
+                   Watchdog& givenWatchdog)
+      : options(std::move(givenOptions)),
+        handler(std::move(givenHandler)),
+        log(givenLog),
+        watchdog(givenWatchdog) {}
+
   HttpServerOptions options;
   HttpHandler handler;
   const Log& log;

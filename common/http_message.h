@@ -16,8 +16,8 @@ namespace dormouse {
 
 /// What a request may be at most. A request beyond is answered 431 or 413.
 struct HttpLimits {
-  std::size_t headBytes = 16 * 1024;  // Request line and all header fields together.
-  std::size_t bodyBytes = 64 * 1024;  // After the transfer coding was removed.
+  std::size_t headBytes = 16 << 10;  // Request line and all header fields together.
+  std::size_t bodyBytes = 64 << 10;  // After the transfer coding was removed.
 };
 
 struct HttpRequest {

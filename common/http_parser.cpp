@@ -120,7 +120,7 @@ HttpRequest parseHead(std::string_view head) {
   request.method = parsed.getMethod();
   request.http11 = parsed.getVersion() == "HTTP/1.1";
   splitTarget(parsed.getURI(), request);
-  request.headers = parsed;
+  request.headers = static_cast<const Poco::Net::NameValueCollection&>(parsed);
   return request;
 }
 

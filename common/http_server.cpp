@@ -36,7 +36,8 @@ int newEvent() {
 HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler, const Log& log,
                        Watchdog& watchdog)
     : watchdog_(watchdog),
-      shared_(new HttpServerShared{std::move(options), std::move(handler), log, watchdog}),
+      shared_(std::make_unique<HttpServerShared>(std::move(options), std::move(handler), log,
+                                                 watchdog)),
       pool_(std::make_unique<Poco::ThreadPool>("http", kMinThreads,
                                                shared_->options.maxThreads + kSpareThreads,
                                                kIdleThreadSeconds, kStackBytes)),

@@ -33,6 +33,14 @@ std::string optionOf(const std::string& variable, const std::string& prefix,
   return name.empty() || all.find_nothrow(name, false) == nullptr ? "" : name;
 }
 
+// What a variable says of a switch, which as a flag has no value.
+bool switchedOn(const std::string& variable, const std::string& value) {
+  if (value != "true" && value != "false") {
+    throw OptionError(variable + " must be true or false, not '" + value + "'");
+  }
+  return value == "true";
+}
+
 po::parsed_options fromEnvironment(const Options::Environment& environment,
                                    const std::string& prefix, const po::options_description& all) {
   po::parsed_options parsed(&all);
@@ -41,11 +49,7 @@ po::parsed_options fromEnvironment(const Options::Environment& environment,
     if (name.empty()) continue;
     po::option option(name, {});
     if (all.find(name, false).semantic()->max_tokens() == 0) {
-      // A switch, which as a flag has no value.
-      if (value != "true" && value != "false") {
-        throw OptionError(variable + " must be true or false, not '" + value + "'");
-      }
-      if (value == "false") continue;
+      if (!switchedOn(variable, value)) continue;
     } else {
       option.value.push_back(value);
     }

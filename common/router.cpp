@@ -49,6 +49,7 @@ HttpResponse Router::route(const HttpRequest& request) const {
 
 std::vector<std::pair<std::string, std::string>> Router::routes() const {
   std::vector<std::pair<std::string, std::string>> result;
+  result.reserve(routes_.size());
   for (const Route& route : routes_) result.emplace_back(route.method, route.pattern);
   return result;
 }

@@ -11,8 +11,8 @@
 
 namespace dormouse {
 
-StreamSocket::StreamSocket(Poco::Net::StreamSocket socket)
-    : socket_(std::move(socket)), secure_(socket_.secure()) {
+StreamSocket::StreamSocket(const Poco::Net::StreamSocket& socket)
+    : socket_(socket), secure_(socket_.secure()) {
   socket_.setBlocking(false);
 }
 

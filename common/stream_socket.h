@@ -13,7 +13,7 @@ namespace dormouse {
 class StreamSocket {
  public:
   /// Takes the socket over and makes it non-blocking.
-  explicit StreamSocket(Poco::Net::StreamSocket socket);
+  explicit StreamSocket(const Poco::Net::StreamSocket& socket);
   ~StreamSocket();
   StreamSocket(const StreamSocket&) = delete;
   StreamSocket& operator=(const StreamSocket&) = delete;

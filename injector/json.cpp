@@ -7,6 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "common/quote.h"
+
 namespace dormouse::injector {
 namespace {
 
@@ -147,16 +149,6 @@ JsonObject objectElement(const JsonArray& list, unsigned index, const char* list
                                 " is not an object");
   }
   return value.extract<JsonObject>();
-}
-
-std::string inQuotes(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  std::string out = "\"";
-  for (const char c : text.substr(0, kMost)) {
-    const bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-    out += plain ? c : '?';
-  }
-  return out + (text.size() > kMost ? "...\"" : "\"");
 }
 
 }  // namespace dormouse::injector

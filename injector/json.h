@@ -43,8 +43,4 @@ std::optional<std::string> quantityMember(const JsonObject& parent, const std::s
 /// The element as an object. Throws std::invalid_argument naming the list if it is none.
 JsonObject objectElement(const JsonArray& list, unsigned index, const char* listName);
 
-/// `text` in double quotes, fit to stand in a warning: at most 40 bytes of it, everything but
-/// printable ASCII replaced by '?'.
-std::string inQuotes(std::string_view text);
-
 }  // namespace dormouse::injector

@@ -4,11 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <string_view>
 
-#include "injector/json.h"
+#include "common/quote.h"
 #include "injector/quantity.h"
 
 namespace dormouse::injector {
@@ -49,7 +50,7 @@ Endpoint parseListen(const std::string& option, const std::string& text) {
     if (address && address->isV4() != brackets && error == std::errc() && end == last &&
         port <= 65535) {
       if (brackets && address->isUnspecified() && !kernelHasIpv6()) {
-        return {*IpAddress::parse("0.0.0.0"), static_cast<std::uint16_t>(port)};
+        return {IpAddress::v4(std::array<std::uint8_t, 4>{}), static_cast<std::uint16_t>(port)};
       }
       return {*address, static_cast<std::uint16_t>(port)};
     }

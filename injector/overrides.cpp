@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "common/quote.h"
 #include "injector/quantity.h"
 
 namespace dormouse::injector {
@@ -20,9 +21,9 @@ constexpr const char* kLeastCpu = "10m";
 // A port without sign, spaces or leading zeros; throws std::invalid_argument otherwise.
 std::uint16_t parsePort(std::string_view text) {
   unsigned port = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, port);
-  if (text.empty() || text.front() == '0' || error != std::errc() || end != last || port > 65535) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || text.front() == '0' || port > 65535) {
     throw std::invalid_argument(inQuotes(text) + " is not a port");
   }
   return static_cast<std::uint16_t>(port);
@@ -73,7 +74,8 @@ std::uint16_t nextFree(const Pod& pod, std::uint16_t first) {
 std::string limitWithin(const std::string& text, const char* least, const std::string& most) {
   const auto limit = Quantity::parse(text);
   if (!limit) throw std::invalid_argument(inQuotes(text) + " is not a quantity");
-  if (*limit < *Quantity::parse(least)) {
+  const auto floor = Quantity::parse(least);
+  if (floor && *limit < *floor) {
     throw std::invalid_argument(inQuotes(text) + " is below the least, " + least);
   }
   const auto ceiling = Quantity::parse(most);

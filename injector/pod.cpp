@@ -18,7 +18,7 @@ bool isGuaranteed(const JsonObject& container) {
   for (const char* name : {"cpu", "memory"}) {
     const auto limitText = quantityMember(limits, name);
     const auto limit = limitText ? Quantity::parse(*limitText) : std::nullopt;
-    if (!limit || *limit == *Quantity::parse("0")) return false;
+    if (!limit || limit->isZero()) return false;
     const auto requestText = quantityMember(requests, name);
     if (!requestText) continue;
     const auto request = Quantity::parse(*requestText);

@@ -28,11 +28,9 @@ std::optional<long double> factor(std::string_view suffix) {
   std::string_view digits = suffix.substr(1);
   if (digits[0] == '+') digits.remove_prefix(1);
   int exponent = 0;
-  const char* const last = digits.data() + digits.size();
-  const auto [end, error] = std::from_chars(digits.data(), last, exponent);
-  if (digits.empty() || error != std::errc() || end != last || std::abs(exponent) > 30) {
-    return std::nullopt;
-  }
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  if (!whole || exponent < -30 || exponent > 30) return std::nullopt;
   return std::pow(10.0L, static_cast<long double>(exponent));
 }
 

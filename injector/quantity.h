@@ -18,6 +18,7 @@ class Quantity {
 
   /// As it was written.
   const std::string& text() const { return text_; }
+  bool isZero() const { return amount_ == 0; }
 
   // Two amounts that differ by less than a billionth are equal: 100m and 0.1.
   bool operator==(const Quantity& other) const;

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "common/quote.h"
+
 namespace dormouse::injector {
 namespace {
 

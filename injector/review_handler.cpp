@@ -10,7 +10,7 @@ namespace dormouse::injector {
 namespace {
 
 // Parsed JSON takes many times the room of its text.
-constexpr std::size_t kLargeBytes = 256 * 1024;
+constexpr std::size_t kLargeBytes = 256 << 10;
 
 Profile parseProfile(const std::string& name) {
   for (const Profile profile : {Profile::kPrivileged, Profile::kBaseline, Profile::kRestricted}) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "common/quote.h"
 #include "injector/base64.h"
 
 namespace dormouse::injector {

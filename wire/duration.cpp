@@ -3,8 +3,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "common/quote.h"
 #include "wire/mirror_spec.h"
-#include "wire/strict_json.h"
 
 namespace dormouse::wire {
 namespace {

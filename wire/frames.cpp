@@ -11,7 +11,8 @@ namespace {
 // docs/stream-format.md specifies all of this. Integers are big-endian.
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kConnectionBytes = 8;
-constexpr std::size_t kOpenBodyBytes = kConnectionBytes + 1 + 1 + 8 + 2 * (16 + 2);
+constexpr std::size_t kEndpointBytes = 16 + 2;
+constexpr std::size_t kOpenBodyBytes = kConnectionBytes + 1 + 1 + 8 + 2 * kEndpointBytes;
 constexpr std::size_t kMaxPayload = kMaxFrameBytes - 1 - kConnectionBytes;
 constexpr std::uint8_t kProtocolTcp = 6;  // IANA protocol numbers.
 constexpr std::uint8_t kProtocolUdp = 17;

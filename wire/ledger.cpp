@@ -4,6 +4,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "common/quote.h"
 #include "wire/strict_json.h"
 
 namespace dormouse::wire {

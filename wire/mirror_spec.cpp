@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "common/quote.h"
 #include "wire/spec_checks.h"
 #include "wire/strict_json.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wire/strict_json.h"
+#include "common/quote.h"
 
 namespace dormouse::wire {
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <set>
 
+#include "common/quote.h"
 #include "wire/mirror_spec.h"
 #include "wire/spec_checks.h"
-#include "wire/strict_json.h"
 
 namespace dormouse::wire {
 namespace {

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "common/quote.h"
+
 namespace dormouse::wire {
 namespace {
 
@@ -106,16 +108,6 @@ std::optional<std::string> jsonString(const Poco::Dynamic::Var& value) {
 Poco::JSON::Object::Ptr jsonObject(const Poco::Dynamic::Var& value) {
   if (value.type() != typeid(Poco::JSON::Object::Ptr)) return {};
   return value.extract<Poco::JSON::Object::Ptr>();
-}
-
-std::string inQuotes(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  std::string out = "\"";
-  for (const char c : text.substr(0, kMost)) {
-    const bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-    out += plain ? c : '?';
-  }
-  return out + (text.size() > kMost ? "...\"" : "\"");
 }
 
 }  // namespace dormouse::wire

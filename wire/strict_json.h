@@ -26,8 +26,4 @@ std::optional<std::string> jsonString(const Poco::Dynamic::Var& value);
 /// The value if it is a JSON object; null otherwise.
 Poco::JSON::Object::Ptr jsonObject(const Poco::Dynamic::Var& value);
 
-/// `text` in double quotes, fit to stand in an error message: at most 40 bytes of it, everything
-/// but printable ASCII replaced by '?'.
-std::string inQuotes(std::string_view text);
-
 }  // namespace dormouse::wire

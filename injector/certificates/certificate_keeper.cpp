@@ -1,6 +1,7 @@
 #include "injector/certificates/certificate_keeper.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace dormouse::injector {
 namespace {
@@ -76,14 +77,14 @@ void CertificateKeeper::updateAuthority() {
       present = next;
     }
     authority_ = std::move(present);
-    authorityExpiry_ = unixSeconds(validityOf(authority_->current.certificate).until);
+    authorityExpiry_ = unixSeconds(validityOf(authority().current.certificate).until);
     return;
   }
 }
 
 void CertificateKeeper::placeBundle(WebhookConfiguration& webhooks) {
-  const std::string bundle = authority_->bundle();
-  const std::string& current = authority_->current.certificate;
+  const std::string bundle = authority().bundle();
+  const std::string& current = authority().current.certificate;
   std::map<std::string, std::string> wrong;
   bool holdsCurrent = true;
   for (const auto& [name, present] : webhooks.bundles) {
@@ -102,12 +103,18 @@ void CertificateKeeper::placeBundle(WebhookConfiguration& webhooks) {
   }
 }
 
+const Authority& CertificateKeeper::authority() const {
+  if (!authority_) throw std::logic_error("no CA was read yet");
+  return *authority_;
+}
+
 const CertificateAndKey& CertificateKeeper::signer() const {
-  const CertificateAndKey& current = authority_->current;
-  if (!authority_->previous || leafSigner_ == current.certificate) return current;
+  const CertificateAndKey& current = authority().current;
+  const std::optional<CertificateAndKey>& previous = authority().previous;
+  if (!previous || leafSigner_ == current.certificate) return current;
   const bool settled = placedCertificate_ == current.certificate &&
                        clock_.now() - placedSince_ >= options_.times.settle;
-  return settled ? current : *authority_->previous;
+  return settled ? current : *previous;
 }
 
 void CertificateKeeper::renewLeaf() {

@@ -55,6 +55,8 @@ class CertificateKeeper {
   /// Sees to it that every webhook has the bundle; `webhooks` is up to date afterwards.
   void placeBundle(WebhookConfiguration& webhooks);
   void renewLeaf();
+  /// REQUIRES: it was read once.
+  const Authority& authority() const;
   const CertificateAndKey& signer() const;
   bool accepted(const WebhookConfiguration& webhooks) const;
 

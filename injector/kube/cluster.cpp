@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "common/quote.h"
 #include "injector/base64.h"
 
 namespace dormouse::injector {

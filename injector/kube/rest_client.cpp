@@ -12,6 +12,7 @@
 #include <iterator>
 #include <ostream>
 
+#include "common/quote.h"
 #include "common/version.h"
 #include "injector/json.h"
 

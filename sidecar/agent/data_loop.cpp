@@ -66,7 +66,7 @@ bool DataLoop::start(Start&& start) {
     const Context context{loop_, table_, ownSockets_};
     auto mirror = shared->make(context, shared->capture->linkType(), slot);
     mirrors_.emplace_back(shared->id, std::move(shared->capture), std::move(mirror), slot,
-                          shared->deadline, batch_, loop_, clock_);
+                          shared->deadline, batch_, shared->rest, loop_, clock_);
   });
 }
 
@@ -104,6 +104,7 @@ void DataLoop::run() {
 }
 
 TimePoint DataLoop::serve(TimePoint now) {
+  for (RunningMirror& mirror : mirrors_) mirror.endRest(now);
   TimePoint next = table_.expire(now);
   for (auto mirror = mirrors_.begin(); mirror != mirrors_.end();) {
     const auto current = mirror++;

@@ -14,7 +14,6 @@ namespace {
 sink::StreamOptions streamOptions(const Settings& settings) {
   sink::StreamOptions options;
   options.budget = settings.mirror.budgetBytes;
-  options.interval = settings.mirror.writeInterval;
   return options;
 }
 

@@ -85,6 +85,7 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   const std::lock_guard lock(mutex_);
   if (shuttingDown_) throw Problem(503, "the sidecar is shutting down");
   std::vector<std::string> owners;
+  owners.reserve(active_.size());
   for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
   admitOneMore(settings_, owners);
   active_[identity.id] =
@@ -137,7 +138,8 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
             retire(std::move(ended), std::move(closing));
           });
     }
-    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline})) {
+    const Nanos rest = active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval};
+    if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline, rest})) {
       active_.erase(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }
@@ -272,7 +274,7 @@ mirror::MirrorReport MirrorManager::find(const std::string& id) {
 }
 
 mirror::MirrorReport MirrorManager::end(const std::string& owner, const std::string& id) {
-  const mirror::MirrorReport before = find(id);
+  mirror::MirrorReport before = find(id);
   if (before.owner != owner) {
     throw Problem(403,
                   "mirror " + id + " belongs to " + before.owner + ": only its owner may end it");

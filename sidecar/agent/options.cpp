@@ -84,7 +84,8 @@ po::options_description Given::mirrors() {
       ("max-ttl", bound(maxTtl, "DURATION"), "the longest life that may be asked for")
       ("mirror-budget", bound(budget, "SIZE"), "bytes that may wait for the receiver, per mirror")
       ("write-interval", bound(writeInterval, "DURATION"),
-       "how long small batches of a frames stream may wait to share a write; 0: not at all")
+       "how long packets of a stream may wait under steady traffic to be taken and written together; "
+       "0: not at all")
       ("max-push-connections", bound(maxPushConnections, "N"), "connections of one push mirror")
       ("linger", bound(linger, "DURATION"),
        "how long to wait for a push receiver that does not close its side")
@@ -133,6 +134,12 @@ void demand(bool holds, const std::string& sentence) {
   if (!holds) throw OptionError(sentence);
 }
 
+template <typename T>
+T demanded(std::optional<T> value, const std::string& sentence) {
+  if (!value) throw OptionError(sentence);
+  return *std::move(value);
+}
+
 std::uint16_t parsePort(const std::string& text) {
   std::size_t end = 0;
   unsigned long port = 0;
@@ -162,9 +169,8 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   mirror.keepEnded = wholeSeconds(given.keepEnded, "keep-ended");
   for (const std::string& port : given.allowPorts) mirror.allowedPorts.push_back(parsePort(port));
   for (const std::string& text : given.allowTo) {
-    const auto network = Network::parse(text);
-    demand(network.has_value(), "--allow-to: '" + text + "' is not a network such as 10.0.0.0/8");
-    mirror.allowedTargets.push_back(*network);
+    mirror.allowedTargets.push_back(demanded(
+        Network::parse(text), "--allow-to: '" + text + "' is not a network such as 10.0.0.0/8"));
   }
 }
 
@@ -182,9 +188,8 @@ void fitReassembly(Settings& agent) {
 void resolve(const Given& given, CommandLine& line) {
   Settings& agent = line.agent;
   line.control = control::resolve(given.control);
-  const auto level = parseLogLevel(given.logLevel);
-  demand(level.has_value(), "--log-level is none of debug, info, warn, error");
-  line.logLevel = *level;
+  line.logLevel =
+      demanded(parseLogLevel(given.logLevel), "--log-level is none of debug, info, warn, error");
 
   agent.capture.device = given.device;
   agent.capture.ringBytes = given.ring.bytes;

@@ -10,12 +10,14 @@ namespace dormouse::agent {
 
 RunningMirror::RunningMirror(std::string id, std::unique_ptr<capture::Capture> capture,
                              std::unique_ptr<mirror::Mirror> mirror, reassembly::MirrorSlot slot,
-                             TimePoint deadline, Nanos batch, EventLoop& loop, const Clock& clock)
+                             TimePoint deadline, Nanos batch, Nanos rest, EventLoop& loop,
+                             const Clock& clock)
     : id_(std::move(id)),
       capture_(std::move(capture)),
       mirror_(std::move(mirror)),
       slot_(slot),
       batch_(batch),
+      pace_(rest),
       loop_(loop),
       clock_(clock),
       deadline_(deadline) {
@@ -27,13 +29,20 @@ RunningMirror::~RunningMirror() {
 }
 
 void RunningMirror::onEvents(std::uint32_t) {
-  if (phase_ == Phase::kActive || phase_ == Phase::kDraining) takePackets();
+  if (phase_ == Phase::kActive || phase_ == Phase::kDraining) takePackets(clock_.now());
 }
 
-int RunningMirror::takePackets() {
-  mirror_->beginBatch(clock_.now());
+void RunningMirror::endRest(TimePoint now) {
+  if (!watched_ && now >= pace_.restsUntil()) takePackets(now);
+}
+
+int RunningMirror::takePackets(TimePoint now) {
+  mirror_->beginBatch(now);
   try {
-    return capture_->dispatch(*mirror_, kPacketsPerTurn);
+    const capture::Taken taken = capture_->dispatch(*mirror_, kPacketsPerTurn);
+    pace_.note(taken, now);
+    watch();
+    return taken.packets;
   } catch (const std::exception& error) {
     captureFailure_ = std::string("the capture failed: ") + error.what();
     // A dead descriptor stays readable; without this the loop would spin on it.
@@ -42,11 +51,19 @@ int RunningMirror::takePackets() {
   }
 }
 
+void RunningMirror::watch() {
+  const bool wanted = phase_ != Phase::kActive || !pace_.rests();
+  if (wanted == watched_) return;
+  watched_ = wanted;
+  loop_.change(capture_->fd(), wanted ? std::uint32_t{EPOLLIN} : 0);
+}
+
 void RunningMirror::end(const std::string& because, TimePoint now) {
   if (phase_ != Phase::kActive) return;
   mirror_->noteEnd(because);
   // A packet that the pod has already received may lie in a block that is not full yet.
   enter(Phase::kDraining, now + 2 * batch_ + std::chrono::milliseconds(1));
+  watch();
 }
 
 void RunningMirror::enter(Phase phase, TimePoint patience) {
@@ -66,7 +83,7 @@ TimePoint RunningMirror::serve(TimePoint now) {
   }
   if (phase_ == Phase::kDraining && now >= deadline_) {
     if (captureFailure_.empty()) {
-      while (takePackets() == kPacketsPerTurn) {
+      while (takePackets(now) == kPacketsPerTurn) {
       }
     }
     mirror_->noteKernelDrops(capture_->kernelDrops());
@@ -83,6 +100,7 @@ TimePoint RunningMirror::serve(TimePoint now) {
   if (phase_ == Phase::kFinishing && (mirror_->done() || now >= deadline_)) {
     enter(Phase::kOver, TimePoint::max());
   }
+  if (!watched_) next = std::min(next, pace_.restsUntil());
   return std::min(next, deadline_);
 }
 

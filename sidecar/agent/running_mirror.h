@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/capture_pace.h"
 #include "capture/capture.h"
 #include "common/clock.h"
 #include "common/event_loop.h"
@@ -24,10 +25,11 @@ enum class Phase : std::uint8_t {
 /// Owned by the data loop; data thread only.
 class RunningMirror final : public EventHandler {
  public:
-  /// `batch` is the capture's block time-out: how long a packet may lie in the ring.
+  /// `batch` is the capture's block time-out: how long a packet may lie in the ring until it can be
+  /// taken. `rest` is how long it may lie there longer under steady traffic (see CapturePace).
   RunningMirror(std::string id, std::unique_ptr<capture::Capture> capture,
                 std::unique_ptr<mirror::Mirror> mirror, reassembly::MirrorSlot slot,
-                TimePoint deadline, Nanos batch, EventLoop& loop, const Clock& clock);
+                TimePoint deadline, Nanos batch, Nanos rest, EventLoop& loop, const Clock& clock);
   ~RunningMirror() override;
   RunningMirror(const RunningMirror&) = delete;
   RunningMirror& operator=(const RunningMirror&) = delete;
@@ -38,6 +40,8 @@ class RunningMirror final : public EventHandler {
 
   /// The capture's descriptor is ready.
   void onEvents(std::uint32_t events) override;
+  /// Takes packets if the capture has rested long enough.
+  void endRest(TimePoint now);
   /// Begins to end, unless it has begun already.
   void end(const std::string& because, TimePoint now);
   /// Writes, and takes the next step of its life if it is time. Returns when to call again at the
@@ -55,7 +59,9 @@ class RunningMirror final : public EventHandler {
   /// which the agent obeys a SIGTERM.
   static constexpr Nanos kPatience = std::chrono::milliseconds(300);
 
-  int takePackets();
+  int takePackets(TimePoint now);
+  /// Lets the loop watch the capture, or not while it rests.
+  void watch();
   void enter(Phase phase, TimePoint patience);
 
   const std::string id_;
@@ -63,6 +69,8 @@ class RunningMirror final : public EventHandler {
   std::unique_ptr<mirror::Mirror> mirror_;
   const reassembly::MirrorSlot slot_;
   const Nanos batch_;
+  CapturePace pace_;
+  bool watched_ = true;
   EventLoop& loop_;
   const Clock& clock_;
   Phase phase_ = Phase::kActive;

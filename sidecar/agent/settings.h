@@ -25,11 +25,10 @@ struct MirrorSettings {
   std::size_t maxMirrors = 8;
   std::chrono::seconds defaultTtl = std::chrono::minutes(30);
   std::chrono::seconds maxTtl = std::chrono::hours(8);
-  std::size_t budgetBytes = 4 << 20;  // Of one mirror's queues.
-  std::chrono::milliseconds writeInterval{
-      15};                                // Of a `frames` stream: small batches share a write.
-  std::size_t maxPushConnections = 1024;  // Of one mirror.
-  std::chrono::seconds linger{60};        // For a receiver that has not closed its side.
+  std::size_t budgetBytes = 4 << 20;            // Of one mirror's queues.
+  std::chrono::milliseconds writeInterval{15};  // Of a stream, under steady traffic.
+  std::size_t maxPushConnections = 1024;        // Of one mirror.
+  std::chrono::seconds linger{60};              // For a receiver that has not closed its side.
   std::chrono::seconds keepEnded = std::chrono::minutes(10);  // Ended mirrors stay readable.
   std::size_t maxEnded = 32;
   std::vector<std::uint16_t> allowedPorts;  // Empty: all.

@@ -105,7 +105,7 @@ Layer decodeIpv4(Bytes bytes, bool cut, Packet& packet) {
   if (bytes.empty()) return stop(Decoded::kTruncated);
   if (bytes[0] >> 4 != 4) return stop(Decoded::kUnsupported);
   if (bytes.size() < 20) return stop(Decoded::kTruncated);
-  const std::size_t header = (bytes[0] & 0x0fU) * 4;
+  const std::size_t header = std::size_t{bytes[0] & 0x0fU} * 4;
   const std::size_t total = read16(bytes, 2);
   const bool exact = total != 0;
   const std::uint16_t fragment = read16(bytes, 6);

@@ -76,9 +76,10 @@ Handle create(const PcapOptions& options) {
 // libpcap falls back to filtering in user space with no more than a warning on stderr. Then every
 // packet of the pod would be copied into the ring.
 void requireKernelFilter(pcap_t* handle, const PcapOptions& options) {
+  // Without room for instructions the kernel writes none, only their number.
+  char none = 0;
   socklen_t instructions = 0;
-  const int got =
-      getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, nullptr, &instructions);
+  const int got = getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, &none, &instructions);
   if (got == 0 && instructions == 0) {
     throw failure(options,
                   "the kernel did not take the filter (perhaps net.core.optmem_max is "
@@ -110,7 +111,7 @@ class PcapCapture final : public Capture {
 
   int fd() const override { return fd_; }
   LinkType linkType() const override { return LinkType::kLinuxSll2; }
-  int dispatch(PacketHandler& handler, int limit) override;
+  Taken dispatch(PacketHandler& handler, int limit) override;
   std::uint64_t kernelDrops() override;
 
  private:
@@ -118,6 +119,7 @@ class PcapCapture final : public Capture {
   struct Call {
     pcap_t* handle;
     PacketHandler* handler;
+    std::size_t bytes = 0;
     std::exception_ptr thrown;
   };
   static void onPacket(u_char* user, const pcap_pkthdr* header, const u_char* bytes);
@@ -132,6 +134,7 @@ void PcapCapture::onPacket(u_char* user, const pcap_pkthdr* header, const u_char
   Call& call = *reinterpret_cast<Call*>(user);
   // With nanosecond precision the field named tv_usec holds nanoseconds.
   const Nanos since = std::chrono::seconds(header->ts.tv_sec) + Nanos(header->ts.tv_usec);
+  call.bytes += header->caplen;
   try {
     call.handler->onPacket(RawPacket{WallTime(since), {bytes, header->caplen}, header->len});
   } catch (...) {
@@ -140,13 +143,13 @@ void PcapCapture::onPacket(u_char* user, const pcap_pkthdr* header, const u_char
   }
 }
 
-int PcapCapture::dispatch(PacketHandler& handler, int limit) {
-  Call call{handle_.get(), &handler, nullptr};
+Taken PcapCapture::dispatch(PacketHandler& handler, int limit) {
+  Call call{handle_.get(), &handler, 0, nullptr};
   const int count =
       pcap_dispatch(handle_.get(), limit, &onPacket, reinterpret_cast<u_char*>(&call));
   if (call.thrown) std::rethrow_exception(call.thrown);
   if (count < 0) throw std::runtime_error("the capture died: " + explain(handle_.get(), count));
-  return count;
+  return {count, call.bytes};
 }
 
 std::uint64_t PcapCapture::kernelDrops() {

@@ -7,8 +7,8 @@ namespace {
 
 // Upper bounds of whole records: what room() is asked for.
 constexpr std::size_t kOpenRoom = 96;
-// More than this is written at once, however recent the last write.
-constexpr std::uint64_t kWorthAWrite = 64 << 10;
+// As much is not kept until the batch's end: all that lies in the ring would not fit the budget.
+constexpr std::size_t kWorthAWrite = 256 << 10;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
 
@@ -49,6 +49,7 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
     return Reason::kOverBudget;
   }
   wire::appendData(*out, slot.stream, bytes);
+  if (buffer_.waiting() >= kWorthAWrite) buffer_.flush();
   return Reason::kNone;
 }
 
@@ -76,19 +77,7 @@ bool FramesSink::appendClose(const Owed& owed) {
   return true;
 }
 
-TimePoint FramesSink::writeDue(TimePoint now) const {
-  const std::uint64_t waiting = buffer_.appended() - buffer_.written();
-  const bool small = waiting > 0 && waiting < kWorthAWrite;
-  // The first traffic after the wake is not kept waiting.
-  const bool recent =
-      buffer_.written() > wire::kFramesMagic.size() && now < lastWrite_ + options_.interval;
-  // A pod that goes on sending brings the next batch after the interval and before the deadline:
-  // the timer is for the one that falls silent.
-  return small && recent && !finishing_ ? lastWrite_ + options_.interval * 3 / 2 : now;
-}
-
 TimePoint FramesSink::flush(TimePoint now) {
-  if (const TimePoint due = writeDue(now); due > now && !buffer_.gone()) return due;
   progress();
   if (done()) return TimePoint::max();
   if (buffer_.written() != writtenBefore_) {

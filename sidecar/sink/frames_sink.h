@@ -21,9 +21,6 @@ namespace dormouse::sink {
 struct StreamOptions {
   std::size_t budget = 4 << 20;               // Bytes of memory for what the reader is behind.
   Nanos heartbeat = std::chrono::seconds(5);  // Silence after which a heartbeat is sent.
-  /// Small batches that come within this time of the last write share the next one: a write wakes
-  /// the reader and costs as much as a hundred requests. Nothing waits half as long again. 0: off.
-  Nanos interval{0};
 };
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
@@ -61,8 +58,6 @@ class FramesSink final : public mirror::Sink {
     std::optional<mirror::ConnectionHandle> handle;
   };
 
-  /// When to write what has been appended; `now` or earlier: at once.
-  TimePoint writeDue(TimePoint now) const;
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
   /// Appends what waited for room, writes, and tells the listener what has become known.

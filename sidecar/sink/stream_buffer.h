@@ -43,6 +43,8 @@ class StreamBuffer final : private EventHandler {
   std::uint64_t appended() const { return queue_.appended(); }
   std::uint64_t written() const { return gone_ ? lastWritten_ : queue_.consumed(); }
   bool empty() const { return queue_.empty(); }
+  /// Bytes appended and not written.
+  std::size_t waiting() const { return queue_.size(); }
   /// The reader is not there any more: nothing can be written, ever.
   bool gone() const { return gone_; }
 

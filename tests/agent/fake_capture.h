@@ -47,13 +47,14 @@ class FakeCapture final : public capture::Capture {
   explicit FakeCapture(std::shared_ptr<Wire> wire) : wire_(std::move(wire)) {}
   int fd() const override { return wire_->fd(); }
   capture::LinkType linkType() const override { return capture::LinkType::kRaw; }
-  int dispatch(capture::PacketHandler& handler, int) override {
-    int packets = 0;
+  capture::Taken dispatch(capture::PacketHandler& handler, int) override {
+    capture::Taken taken;
     for (const auto& frame : wire_->take()) {
       handler.onPacket({{}, frame, static_cast<std::uint32_t>(frame.size())});
-      ++packets;
+      ++taken.packets;
+      taken.bytes += frame.size();
     }
-    return packets;
+    return taken;
   }
   std::uint64_t kernelDrops() override { return 0; }
 

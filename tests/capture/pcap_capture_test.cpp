@@ -261,12 +261,12 @@ TEST(PcapCapture, HandsOutNoMoreThanTheLimitAndStaysReadable) {
   std::size_t dispatched = 0;
   while (collector.seen.size() < 10) {  // A SYN and a FIN each.
     ASSERT_TRUE(readable(*capture, 10'000)) << collector.seen.size() << " seen";
-    const int count = capture->dispatch(collector, 1);
+    const int count = capture->dispatch(collector, 1).packets;
     ASSERT_LE(count, 1);
     dispatched += static_cast<std::size_t>(count);
   }
   EXPECT_EQ(dispatched, collector.seen.size());
-  EXPECT_EQ(capture->dispatch(collector, 1), 0);
+  EXPECT_EQ(capture->dispatch(collector, 1).packets, 0);
 }
 
 TEST(PcapCapture, ImmediateModeWorksToo) {
@@ -275,7 +275,7 @@ TEST(PcapCapture, ImmediateModeWorksToo) {
   options.batch = std::chrono::milliseconds(0);
   const auto capture = openPcap(options);
   Collector collector;
-  EXPECT_EQ(capture->dispatch(collector, 100), 0);  // And does not block.
+  EXPECT_EQ(capture->dispatch(collector, 100).packets, 0);  // And does not block.
   const Descriptor client = server.connect("::1");
   sendAll(client, "the end");
   collectUntil(*capture, collector, "the end");

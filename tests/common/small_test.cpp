@@ -10,6 +10,7 @@
 #include "common/event_loop.h"
 #include "common/interfaces.h"
 #include "common/ip.h"
+#include "common/quote.h"
 #include "common/reason.h"
 #include "common/units.h"
 #include "common/utf8.h"
@@ -101,6 +102,13 @@ TEST(UnitsTest, Sizes) {
   }
   EXPECT_EQ("8MiB", formatByteSize(8 << 20));
   EXPECT_EQ("1000", formatByteSize(1000));
+}
+
+TEST(QuoteTest, IsSafeForATerminalAndForAJsonString) {
+  EXPECT_EQ("\"a????\"", inQuotes("a\n\x1b\"\xff"));
+  EXPECT_EQ("\"a?b???\"", inQuotes("a\\b\n\xc3\xa9"));
+  EXPECT_EQ("\"" + std::string(40, 'x') + "\"", inQuotes(std::string(40, 'x')));
+  EXPECT_EQ("\"" + std::string(40, 'x') + "...\"", inQuotes(std::string(41, 'x')));
 }
 
 TEST(UnitsTest, Durations) {

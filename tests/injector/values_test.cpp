@@ -30,7 +30,7 @@ TEST(QuantityTest, ComparesAmountsNotTexts) {
 
 TEST(QuantityTest, RefusesEverythingElse) {
   for (const char* text : {"", "-1", "1 ", " 1", "Mi", ".", "1.2.3", "1mi", "1e", "1e+", "1e999",
-                           "0x10", "1KiB", "NaN", "inf", "1e--3"}) {
+                           "0x10", "1KiB", "NaN", "inf", "1e--3", "1e31", "1e-2147483648"}) {
     EXPECT_FALSE(Quantity::parse(text)) << text;
   }
   EXPECT_FALSE(Quantity::parse(std::string(41, '1')));
@@ -101,11 +101,6 @@ TEST(Json, ChecksTypesAndTakesNullForAbsent) {
   EXPECT_THROW(integerMember(object, "big"), std::invalid_argument);
   EXPECT_THROW(quantityMember(object, "b"), std::invalid_argument);
   EXPECT_THROW(objectElement(arrayMember(object, "l"), 0, "l"), std::invalid_argument);
-}
-
-TEST(Json, QuotesForWarnings) {
-  EXPECT_EQ(inQuotes("a\"b\n\xc3\xa9"), "\"a?b???\"");
-  EXPECT_EQ(inQuotes(std::string(50, 'x')), "\"" + std::string(40, 'x') + "...\"");
 }
 
 }  // namespace

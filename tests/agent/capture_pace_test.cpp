@@ -1,0 +1,64 @@
+#include "agent/capture_pace.h"
+
+#include <gtest/gtest.h>
+
+namespace dormouse::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Nanos kRest = milliseconds(15);
+
+class CapturePaceTest : public ::testing::Test {
+ protected:
+  /// A turn that comes so long after the last one.
+  void turn(Nanos after, int packets, std::size_t bytes) {
+    now_ += after;
+    pace_.note({packets, bytes}, now_);
+  }
+
+  CapturePace pace_{kRest};
+  TimePoint now_{std::chrono::hours(1)};
+};
+
+TEST_F(CapturePaceTest, WatchesUntilTrafficIsSteady) {
+  EXPECT_FALSE(pace_.rests());
+  turn(milliseconds(0), 1, 100);
+  EXPECT_FALSE(pace_.rests());  // The first packet may be the only one for long.
+  turn(milliseconds(5), 40, 6000);
+  EXPECT_TRUE(pace_.rests());
+  EXPECT_EQ(pace_.restsUntil(), now_ + kRest);
+}
+
+TEST_F(CapturePaceTest, RestsFromTurnToTurnAndWatchesAgainInSilence) {
+  turn(milliseconds(0), 1, 100);
+  turn(milliseconds(5), 1, 100);
+  for (int i = 0; i < 3; ++i) {
+    turn(kRest + milliseconds(2), 120, 18'000);
+    EXPECT_TRUE(pace_.rests()) << i;
+  }
+  turn(kRest, 0, 0);
+  EXPECT_FALSE(pace_.rests());
+  turn(2 * kRest, 1, 100);
+  EXPECT_FALSE(pace_.rests());  // Silence ended: as at the beginning.
+}
+
+TEST_F(CapturePaceTest, DoesNotRestWhileMuchComes) {
+  turn(milliseconds(0), 1, 100);
+  turn(milliseconds(5), 4, 128 << 10);
+  EXPECT_FALSE(pace_.rests());
+  turn(milliseconds(5), 4, (128 << 10) - 1);
+  EXPECT_TRUE(pace_.rests());
+}
+
+TEST(CapturePace, NeverRestsIfToldNotTo) {
+  CapturePace pace{Nanos{0}};
+  TimePoint now{std::chrono::hours(1)};
+  for (int i = 0; i < 3; ++i) {
+    pace.note({1, 100}, now);  // Even within one reading of the clock.
+    EXPECT_FALSE(pace.rests());
+  }
+}
+
+}  // namespace
+}  // namespace dormouse::agent
