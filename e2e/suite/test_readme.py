@@ -39,11 +39,15 @@ def shop(cluster):
 def test_the_quick_start_works_as_written(cluster, shop, tmp_path):
     blocks = BLOCK.findall((ROOT / "README.md").read_text())
     assert blocks, "README.md has no block marked <!-- e2e -->"
+    # The commands write files where they stand, and name the chart by its folder.
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "chart").symlink_to(ROOT / "chart")
     script = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for number, (commands, _) in enumerate(blocks):
         script += [f"exec >{tmp_path}/{number}.out 2>&1", commands]
     with LocalProgram(port=3000) as program:
-        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=ROOT, timeout=SECONDS,
+        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=work, timeout=SECONDS,
                               env=cluster.environment, stdin=subprocess.DEVNULL)
         received = b"".join(program.connections())
     outputs = {number: path.read_text(errors="replace")
