@@ -66,11 +66,18 @@ on_node() {
     env PATH="/run/bin:$PATH" KUBECONFIG=/run/e2e/kubeconfig "$@"
 }
 
-# The folders of this node's control groups, in every hierarchy that is mounted.
+# Ends the node, in whatever condition it is, says what is left of it, and removes its state but for the
+# logs. One file system only: should a mount be there against all expectation, what is behind it is not
+# ours to delete.
+wipe() {
+  "$scripts/end" "$dir" "$title" "$cgroup" "$link" || return
+  rm -rf --one-file-system "${dir:?}"/{data,etc,pid,kubeconfig,node-init,programs,before.json}
+}
+
+# The folders of this node's control groups, in every hierarchy of either version that is mounted.
 cgroup_folders() {
   local mounted
-  awk '/ - cgroup /{print $5}' /proc/self/mountinfo | while read -r mounted; do
+  awk '/ - cgroup2? /{print $5}' /proc/self/mountinfo | while read -r mounted; do
     echo "$mounted/$cgroup"
   done
-  [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || echo "/sys/fs/cgroup/$cgroup"
 }
