@@ -131,7 +131,7 @@ void Session::tendWaking() {
   if (!task_->done()) return;
   task_.reset();
   takeBroken();
-  if (answer_.stream) return begin();
+  if (answer_.stream) return begin(std::move(*answer_.stream));
   std::string sentence = answer_.error;
   if (answer_.status == 0) {
     // What kubectl says tells more than the silence of the port that it forwards.
@@ -149,7 +149,7 @@ void Session::takeBroken() {
   unresolved_.clear();
 }
 
-void Session::begin() {
+void Session::begin(OpenedStream stream) {
   if (awaySince_) {
     const Nanos span = now() - *awaySince_;
     tally_.away += span;
@@ -158,8 +158,8 @@ void Session::begin() {
   }
   tries_ = 0;
   ++tally_.mirrors;
-  context_.display.started(name_, answer_.stream->mirror, context_.what);
-  mirror_ = std::make_unique<StreamMirror>(std::move(*answer_.stream), control_, context_.ports,
+  context_.display.started(name_, stream.mirror, context_.what);
+  mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
                                            context_.loop, context_.clock);
   state_ = State::kMirroring;
 }

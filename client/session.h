@@ -75,7 +75,7 @@ class Session {
   void wake();
   void settleBroken();
   void takeBroken();
-  void begin();
+  void begin(OpenedStream stream);
   void streamEnded();
   void fail(const std::string& sentence, bool forGood);
   void goAway(const std::string& sentence);
