@@ -24,6 +24,11 @@ IMAGE_PACKAGES := \
   buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
   util-linux procps iproute2
 
+# For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
+E2E_PACKAGES := \
+  containerd runc containernetworking-plugins etcd-server iproute2 iptables \
+  gcc libc6-dev openssl curl util-linux python3 ca-certificates
+
 # Installs those of $(1) that are missing, with sudo where needed.
 define install
 @missing=$$(for p in $(1); do \
@@ -96,9 +101,9 @@ format: deps ## Format all sources
 lint: deps ## Check the format and the lint rules; everything is an error
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@cmake --preset dev >/dev/null
+	@/usr/bin/python3 -B tests/tidy.py build/dev $(JOBS) $(filter-out fuzz/%, $(filter %.cpp, $(SOURCES)))
 	@cmake --preset fuzz >/dev/null
-	@tidy() { xargs -P $(JOBS) -n 1 clang-tidy-19 -p $$1 --quiet 2> >(grep -v ' warnings generated' >&2); }; \
-	git ls-files '*.cpp' | grep -v '^fuzz/' | tidy build/dev && git ls-files 'fuzz/*.cpp' | tidy build/fuzz
+	@/usr/bin/python3 -B tests/tidy.py build/fuzz $(JOBS) $(filter fuzz/%.cpp, $(SOURCES))
 
 clean: ## Remove everything that was built, and end the end-to-end tests' cluster
 	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down

@@ -102,10 +102,11 @@ void Options::add(const po::options_description& group) {
 
 std::optional<int> Options::parse(const std::vector<std::string>& arguments,
                                   const Environment& environment, std::ostream& out,
-                                  std::ostream& err) {
+                                  std::ostream& err, const std::function<void()>& check) {
   std::optional<int> exit;
   try {
     store(arguments, environment, out, exit);
+    if (!exit) check();
   } catch (const OptionError& error) {
     err << program_ << ": " << error.what() << "\nTry '" << program_ << " --help'.\n";
     return kBadUsage;

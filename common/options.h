@@ -3,6 +3,7 @@
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/value_semantic.hpp>
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <optional>
@@ -26,8 +27,7 @@ class OptionError : public std::runtime_error {
 class Options {
  public:
   using Environment = std::map<std::string, std::string>;
-  /// What parse() throws as OptionError too: the check of several values together.
-  static constexpr int kBadUsage = 2;
+  static constexpr int kBadUsage = 2;  // The exit code of a program whose options are wrong.
 
   /// `program`: "dormouse-sidecar"; `summary`: one sentence; `prefix`: "DORMOUSE".
   Options(std::string program, std::string summary, std::string prefix);
@@ -36,11 +36,13 @@ class Options {
   /// variables (boost::program_options::value(&variable)), which must outlive parse().
   void add(const boost::program_options::options_description& group);
 
-  /// Fills the bound variables. Returns the exit code if the program is to end at once: 0 after
-  /// --help or --version (written to `out`), 2 after an error (a sentence on `err`). `arguments`
-  /// is without the program's name.
-  std::optional<int> parse(const std::vector<std::string>& arguments,
-                           const Environment& environment, std::ostream& out, std::ostream& err);
+  /// Fills the bound variables, then calls `check`, which may convert them, and throws OptionError
+  /// for values that are wrong, alone or together. Returns the exit code if the program is to end
+  /// at once: 0 after --help or --version (written to `out`), kBadUsage after an error (a sentence
+  /// on `err`). `arguments` is without the program's name.
+  std::optional<int> parse(
+      const std::vector<std::string>& arguments, const Environment& environment, std::ostream& out,
+      std::ostream& err, const std::function<void()>& check = [] {});
 
   /// The process's environment.
   static Environment processEnvironment();

@@ -24,3 +24,9 @@ pack() {
     store save -q --format oci-archive -o "$2" "$1" >/dev/null
   fi
 }
+
+# The tool leaves a mount on its storage, in whose way a later `make clean` would be.
+unmount_storage() {
+  ! mountpoint -q "$out/storage/overlay" || umount "$out/storage/overlay" 2>/dev/null || true
+}
+trap unmount_storage EXIT

@@ -7,56 +7,13 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "common/json_outline.h"
 #include "common/quote.h"
 
 namespace dormouse::injector {
 namespace {
 
-constexpr int kMostLevels = 64;
-constexpr std::size_t kMostValues = 300'000;
-
-bool isSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-// Bounds the nesting and the number of values, and finds the object's end. Strings are the only
-// place where brackets mean nothing; whether the brackets match is left to the parser.
-void checkOutline(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size() && isSpace(text[i])) ++i;
-  if (i == text.size() || text[i] != '{') {
-    throw std::invalid_argument("the body is not a JSON object");
-  }
-  int depth = 0;
-  std::size_t values = 1;
-  bool inString = false;
-  bool ended = false;
-  for (; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\0') throw std::invalid_argument("the JSON text holds a NUL byte");
-    if (ended) {
-      if (!isSpace(c)) throw std::invalid_argument("there is text after the JSON object");
-    } else if (inString) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        inString = false;
-      }
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == ',' || c == ':') {
-      if (++values > kMostValues) throw std::invalid_argument("the JSON has too many values");
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMostLevels) {
-        throw std::invalid_argument("the JSON is nested deeper than " +
-                                    std::to_string(kMostLevels) + " levels");
-      }
-    } else if (c == '}' || c == ']') {
-      ended = --depth == 0;
-    }
-  }
-  if (!ended) throw std::invalid_argument("the JSON object is not complete");
-}
+constexpr JsonBounds kBounds = {.maxDepth = 64, .maxValues = 300'000};
 
 [[noreturn]] void wrongType(const std::string& name, const char* wanted) {
   throw std::invalid_argument("the member " + inQuotes(name) + " is not " + wanted);
@@ -78,7 +35,7 @@ JsonArray newArray() {
 }
 
 JsonObject parseObject(std::string_view text) {
-  checkOutline(text);
+  checkJsonOutline(text, kBounds);
   try {
     Poco::JSON::Parser parser;
     const Poco::Dynamic::Var value = parser.parse(std::string(text));

@@ -238,14 +238,7 @@ std::optional<int> parseCommandLine(const std::vector<std::string>& arguments,
   options.add(selectionOptions(line, texts));
   options.add(certificateOptions(line, texts));
   options.add(clusterOptions(line, texts));
-  if (const auto exit = options.parse(arguments, environment, out, err)) return exit;
-  try {
-    finish(line, texts);
-  } catch (const OptionError& error) {
-    err << "dormouse-injector: " << error.what() << "\nTry 'dormouse-injector --help'.\n";
-    return Options::kBadUsage;
-  }
-  return std::nullopt;
+  return options.parse(arguments, environment, out, err, [&] { finish(line, texts); });
 }
 
 }  // namespace dormouse::injector

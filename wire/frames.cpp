@@ -19,13 +19,21 @@ constexpr std::uint8_t kProtocolUdp = 17;
 constexpr std::uint8_t kOpenFromStart = 1;
 constexpr std::uint8_t kCloseReset = 1;
 
+// Stores an integer big-endian and returns the place behind it. Unrolled, it is one instruction.
+template <typename T>
+std::uint8_t* store(std::uint8_t* at, T value) {
+  static_assert(std::is_unsigned_v<T>);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    at[i] = static_cast<std::uint8_t>(value >> (8 * (sizeof(T) - 1 - i)));
+  }
+  return at + sizeof(T);
+}
+
 template <typename T>
 void append(std::vector<std::uint8_t>& out, T value) {
-  static_assert(std::is_unsigned_v<T>);
   std::array<std::uint8_t, sizeof(T)> bytes{};
-  for (std::size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 7 >> 1)) {
-    bytes[i] = static_cast<std::uint8_t>(value & 0xff);
-  }
+  store(bytes.data(), value);
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
@@ -163,8 +171,12 @@ void appendData(std::vector<std::uint8_t>& out, std::uint64_t connection,
                 std::span<const std::uint8_t> bytes) {
   do {  // At least once: an empty datagram is a datagram.
     const auto part = bytes.first(std::min(bytes.size(), kMaxPayload));
-    appendHead(out, FrameType::kData, kConnectionBytes + part.size());
-    append(out, connection);
+    std::array<std::uint8_t, kDataOverhead> head{};
+    std::uint8_t* at =
+        store(head.data(), static_cast<std::uint32_t>(1 + kConnectionBytes + part.size()));
+    at = store(at, static_cast<std::uint8_t>(FrameType::kData));
+    store(at, connection);
+    out.insert(out.end(), head.begin(), head.end());
     out.insert(out.end(), part.begin(), part.end());
     bytes = bytes.subspan(part.size());
   } while (!bytes.empty());

@@ -66,11 +66,4 @@ struct HostPort {
 /// Splits "HOST:PORT" or "[V6]:PORT"; resolves nothing. Throws std::invalid_argument.
 HostPort parseHostPort(std::string_view text);
 
-/// "90s", "30m", "8h", "1h30m", or a bare number of seconds; at most 366 days. Throws
-/// std::invalid_argument.
-std::chrono::seconds parseDuration(std::string_view text);
-
-/// "30m", "1h30m", "45s": the shortest exact form.
-std::string formatDuration(std::chrono::seconds duration);
-
 }  // namespace dormouse::wire

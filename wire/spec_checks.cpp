@@ -3,8 +3,15 @@
 #include <algorithm>
 
 #include "common/quote.h"
+#include "common/units.h"
 
 namespace dormouse::wire {
+namespace {
+
+// Far above any agent's maximum.
+constexpr std::chrono::seconds kMostTtl = std::chrono::hours(24) * 366;
+
+}  // namespace
 
 Protocol checkProtocol(const std::string& key, std::string_view text) {
   if (text == "tcp") return Protocol::kTcp;
@@ -19,14 +26,15 @@ Midstream checkMidstream(const std::string& key, std::string_view text) {
 }
 
 std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
-  std::chrono::seconds ttl{0};
-  try {
-    ttl = parseDuration(text);
-  } catch (const std::invalid_argument& error) {
-    throw SpecError(key, key + ": " + error.what());
+  const bool bare = text.find_first_not_of("0123456789") == std::string_view::npos;
+  const auto ttl = parseDuration(std::string(text) + (bare ? "s" : ""));
+  if (!ttl || *ttl > kMostTtl || *ttl % std::chrono::seconds(1) != Nanos(0)) {
+    throw SpecError(key, key + ": " + inQuotes(text) +
+                             " is no duration; wanted is one such as \"90s\", \"30m\" or "
+                             "\"1h30m\", at most 366 days");
   }
-  if (ttl.count() == 0) throw SpecError(key, key + ": a duration above zero is wanted");
-  return ttl;
+  if (ttl->count() == 0) throw SpecError(key, key + ": a duration above zero is wanted");
+  return std::chrono::duration_cast<std::chrono::seconds>(*ttl);
 }
 
 Network checkSource(const std::string& key, std::string_view text) {

@@ -14,8 +14,10 @@ inline constexpr std::size_t kMaxSources = 64;
 // Each takes the value of `key` as text and throws SpecError naming that key.
 Protocol checkProtocol(const std::string& key, std::string_view text);
 Midstream checkMidstream(const std::string& key, std::string_view text);
-std::chrono::seconds checkTtl(const std::string& key, std::string_view text);
 Network checkSource(const std::string& key, std::string_view text);
+
+/// "90s", "30m", "1h30m", or a bare number of seconds; whole seconds, above zero, at most 366 days.
+std::chrono::seconds checkTtl(const std::string& key, std::string_view text);
 
 /// Appends a port. REQUIRES: nothing of `value`; it may be any number.
 void addPort(MirrorSpec& spec, const std::string& key, std::uint64_t value);

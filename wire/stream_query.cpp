@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/quote.h"
+#include "common/units.h"
 #include "wire/mirror_spec.h"
 #include "wire/spec_checks.h"
 

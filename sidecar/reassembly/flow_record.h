@@ -68,6 +68,4 @@ struct FlowRecord {
   bool isUdp() const { return key.transport == capture::Transport::kUdp; }
 };
 
-static_assert(sizeof(FlowRecord) <= 256, "the design promises at most 256 bytes for each flow");
-
 }  // namespace dormouse::reassembly

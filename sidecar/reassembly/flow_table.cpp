@@ -7,6 +7,10 @@
 #include "reassembly/tcp_intake.h"
 
 namespace dormouse::reassembly {
+
+// The index has a bucket, a pointer, for each flow, their number rounded up to a power of two.
+static_assert(sizeof(FlowRecord) + 2 * sizeof(FlowRecord*) <= Limits::kBytesPerFlow,
+              "the memory that a wake is admitted for counts on it");
 namespace {
 
 /// A limit of Nanos::max() means never, and must not overflow into the past.

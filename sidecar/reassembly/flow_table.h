@@ -16,7 +16,10 @@ namespace dormouse::reassembly {
 
 /// Fixed at start. All mirrors share the totals.
 struct Limits {
-  std::size_t maxFlows = 65536;  // At most 256 bytes each, held bytes apart.
+  /// What the table may take for one flow, held bytes apart: its record and its share of the index.
+  static constexpr std::size_t kBytesPerFlow = 272;
+
+  std::size_t maxFlows = 65536;  // At most kBytesPerFlow each.
   // Out-of-order bytes of one connection, a full receive window, and of all connections. Each
   // segment counts HeldSegments::kOverhead bytes beside its payload.
   std::size_t heldPerFlow = 6 << 20;

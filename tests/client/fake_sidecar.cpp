@@ -11,6 +11,17 @@
 #include <sstream>
 
 namespace dormouse::client {
+namespace {
+
+std::unique_ptr<Poco::Net::ServerSocket> listen(const Poco::Net::Context::Ptr& context) {
+  auto listener = context.isNull() ? std::make_unique<Poco::Net::ServerSocket>()
+                                   : std::make_unique<Poco::Net::SecureServerSocket>(context);
+  listener->bind(Poco::Net::SocketAddress("127.0.0.1", 0));
+  listener->listen();
+  return listener;
+}
+
+}  // namespace
 
 bool Call::send(std::string_view bytes, std::size_t chunk) {
   try {
@@ -49,34 +60,13 @@ void Call::reset() {
   socket_.close();
 }
 
-FakeSidecar::FakeSidecar(Poco::Net::Context::Ptr context) : secure_(!context.isNull()) {
-  if (secure_) {
-    listener_ = std::make_unique<Poco::Net::SecureServerSocket>(context);
-  } else {
-    listener_ = std::make_unique<Poco::Net::ServerSocket>();
-  }
-  listener_->bind(Poco::Net::SocketAddress("127.0.0.1", 0));
-  listener_->listen();
-  acceptor_ = std::thread([this] { accept(); });
-}
-
-FakeSidecar::~FakeSidecar() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-    for (auto& socket : sockets_) {
-      // The descriptor itself, not Poco's TLS shutdown: a script may be using the object.
-      ::shutdown(socket.impl()->sockfd(), SHUT_RDWR);
-    }
-  }
-  ::shutdown(listener_->impl()->sockfd(), SHUT_RDWR);
-  acceptor_.join();
-  for (auto& thread : threads_) thread.join();
-}
+FakeSidecar::FakeSidecar(Poco::Net::Context::Ptr context)
+    : secure_(!context.isNull()),
+      acceptor_(listen(context), [this](Poco::Net::StreamSocket& socket) { serve(socket); }) {}
 
 std::string FakeSidecar::url() const {
   return std::string(secure_ ? "https" : "http") +
-         "://127.0.0.1:" + std::to_string(listener_->address().port());
+         "://127.0.0.1:" + std::to_string(acceptor_.port());
 }
 
 std::vector<std::string> FakeSidecar::calls() const {
@@ -92,22 +82,7 @@ bool FakeSidecar::awaitCall(const std::string& start) {
   });
 }
 
-void FakeSidecar::accept() {
-  while (true) {
-    try {
-      Poco::Net::StreamSocket socket = listener_->acceptConnection();
-      const std::lock_guard lock(mutex_);
-      if (ending_) return;
-      sockets_.push_back(socket);
-      threads_.emplace_back([this, socket] { serve(socket); });
-    } catch (const Poco::Exception&) {
-      const std::lock_guard lock(mutex_);
-      if (ending_) return;
-    }
-  }
-}
-
-void FakeSidecar::serve(Poco::Net::StreamSocket socket) {
+void FakeSidecar::serve(Poco::Net::StreamSocket& socket) {
   std::string head;
   std::array<char, 1> byte{};
   try {

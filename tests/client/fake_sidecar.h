@@ -7,17 +7,12 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "tests/client/acceptor.h"
 #include "wire/ledger.h"
-
-namespace Poco::Net {
-class ServerSocket;
-}
 
 namespace dormouse::client {
 
@@ -51,7 +46,6 @@ class FakeSidecar {
   using Script = std::function<void(Call&)>;
   /// TLS if `context` is given.
   explicit FakeSidecar(Poco::Net::Context::Ptr context = {});
-  ~FakeSidecar();
   FakeSidecar(const FakeSidecar&) = delete;
   FakeSidecar& operator=(const FakeSidecar&) = delete;
 
@@ -64,19 +58,14 @@ class FakeSidecar {
   bool awaitCall(const std::string& start);
 
  private:
-  void accept();
-  void serve(Poco::Net::StreamSocket socket);
+  void serve(Poco::Net::StreamSocket& socket);
 
-  std::unique_ptr<Poco::Net::ServerSocket> listener_;
   bool secure_;
   std::map<std::string, Script> scripts_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> calls_;
-  std::vector<Poco::Net::StreamSocket> sockets_;
-  std::vector<std::thread> threads_;
-  bool ending_ = false;
-  std::thread acceptor_;
+  Acceptor acceptor_;  // The last: its threads use the others.
 };
 
 /// A mirror's report as the control API gives it.

@@ -1,32 +1,30 @@
 #include "tests/client/local_program.h"
 
 #include <Poco/Exception.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <chrono>
 
 namespace dormouse::client {
+namespace {
 
-LocalProgram::LocalProgram(bool paused, int receiveBuffer) : paused_(paused) {
-  listener_.bind(Poco::Net::SocketAddress("127.0.0.1", 0));
-  if (receiveBuffer != 0) listener_.setReceiveBufferSize(receiveBuffer);
-  listener_.listen();
-  port_ = listener_.address().port();
-  acceptor_ = std::thread([this] { accept(); });
+std::unique_ptr<Poco::Net::ServerSocket> listen(int receiveBuffer) {
+  auto listener = std::make_unique<Poco::Net::ServerSocket>();
+  listener->bind(Poco::Net::SocketAddress("127.0.0.1", 0));
+  if (receiveBuffer != 0) listener->setReceiveBufferSize(receiveBuffer);
+  listener->listen();
+  return listener;
+}
+
+}  // namespace
+
+LocalProgram::LocalProgram(bool paused, int receiveBuffer)
+    : paused_(paused),
+      acceptor_(listen(receiveBuffer), [this](Poco::Net::StreamSocket& socket) { serve(socket); }) {
 }
 
 LocalProgram::~LocalProgram() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-    paused_ = false;
-    for (auto& socket : sockets_) ::shutdown(socket.impl()->sockfd(), SHUT_RDWR);
-  }
-  changed_.notify_all();
-  ::shutdown(listener_.impl()->sockfd(), SHUT_RDWR);
-  acceptor_.join();
-  for (auto& thread : threads_) thread.join();
+  resume();
 }
 
 void LocalProgram::resume() {
@@ -41,22 +39,7 @@ std::vector<Received> LocalProgram::await(std::size_t count) {
   return received_;
 }
 
-void LocalProgram::accept() {
-  while (true) {
-    try {
-      Poco::Net::StreamSocket socket = listener_.acceptConnection();
-      const std::lock_guard lock(mutex_);
-      if (ending_) return;
-      sockets_.push_back(socket);
-      threads_.emplace_back([this, socket] { serve(socket); });
-    } catch (const Poco::Exception&) {
-      const std::lock_guard lock(mutex_);
-      if (ending_) return;
-    }
-  }
-}
-
-void LocalProgram::serve(Poco::Net::StreamSocket socket) {
+void LocalProgram::serve(Poco::Net::StreamSocket& socket) {
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !paused_; });

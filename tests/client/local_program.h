@@ -1,14 +1,13 @@
 // The developer's program: a server that writes down what it gets.
 #pragma once
 
-#include <Poco/Net/ServerSocket.h>
-
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "tests/client/acceptor.h"
 
 namespace dormouse::client {
 
@@ -28,26 +27,20 @@ class LocalProgram {
   LocalProgram(const LocalProgram&) = delete;
   LocalProgram& operator=(const LocalProgram&) = delete;
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return acceptor_.port(); }
   void resume();
   /// Waits until `count` connections have ended and returns them in the order of their ends; fewer
   /// after 20 s.
   std::vector<Received> await(std::size_t count);
 
  private:
-  void accept();
-  void serve(Poco::Net::StreamSocket socket);
+  void serve(Poco::Net::StreamSocket& socket);
 
-  Poco::Net::ServerSocket listener_;
-  std::uint16_t port_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool paused_;
-  bool ending_ = false;
   std::vector<Received> received_;
-  std::vector<Poco::Net::StreamSocket> sockets_;
-  std::vector<std::thread> threads_;
-  std::thread acceptor_;
+  Acceptor acceptor_;  // The last: its threads use the others.
 };
 
 }  // namespace dormouse::client

@@ -25,6 +25,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
+// A deadline that is waited for, and that a test on a busy machine still keeps itself.
+constexpr auto kWhile = milliseconds(800);
 constexpr auto kGet = "GET /hello?a=b HTTP/1.1\r\nHost: x\r\n\r\n";
 
 class HttpServerTest : public ::testing::Test {
@@ -199,10 +201,10 @@ TEST_F(HttpServerTest, ProblemsAndOtherExceptionsBecomeAnswers) {
 
 TEST_F(HttpServerTest, ADribblingClientIsEndedAtTheTotalDeadlineWithAnAnswer) {
   HttpServerOptions options = onLoopback();
-  options.requestDeadline = milliseconds(300);
+  options.requestDeadline = kWhile;
   start(options);
+  const auto began = std::chrono::steady_clock::now();  // Before the server can have accepted.
   RawClient client(port());
-  const auto began = std::chrono::steady_clock::now();
   // Each byte comes well within any per-read time-out.
   std::future<void> dribble = std::async(std::launch::async, [&client] {
     while (client.send("G")) std::this_thread::sleep_for(milliseconds(20));
@@ -210,13 +212,13 @@ TEST_F(HttpServerTest, ADribblingClientIsEndedAtTheTotalDeadlineWithAnAnswer) {
   const std::string response = client.readAll();
   const auto took = std::chrono::steady_clock::now() - began;
   EXPECT_THAT(response, StartsWith("HTTP/1.1 408 "));
-  EXPECT_GE(took, milliseconds(290));
+  EXPECT_GE(took, kWhile);
   EXPECT_LT(took, std::chrono::seconds(5));
 }
 
 TEST_F(HttpServerTest, HalfARequestIsAnswered408) {
   HttpServerOptions options = onLoopback();
-  options.requestDeadline = milliseconds(100);
+  options.requestDeadline = kWhile;
   start(options);
   RawClient client(port());
   client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
@@ -233,7 +235,7 @@ TEST_F(HttpServerTest, ASilentConnectionIsClosedWithoutAnAnswer) {
 
 TEST_F(HttpServerTest, KeepAliveIsLongOnlyAfterAValidRequest) {
   HttpServerOptions options = onLoopback();
-  options.idleBefore = milliseconds(50);
+  options.idleBefore = kWhile;
   options.idleAfter = std::chrono::hours(1);
   std::atomic<int> status{403};
   start(options, [&status](HttpRequest&) -> HttpResponse {
@@ -250,7 +252,8 @@ TEST_F(HttpServerTest, KeepAliveIsLongOnlyAfterAValidRequest) {
   valid.send(kGet);
   EXPECT_THAT(valid.readResponse(), StartsWith("HTTP/1.1 200 "));
   pollfd entry{valid.fd(), POLLIN, 0};
-  EXPECT_EQ(0, ::poll(&entry, 1, 300)) << "closed although it had brought a valid request";
+  EXPECT_EQ(0, ::poll(&entry, 1, 2 * static_cast<int>(kWhile.count())))
+      << "closed although it had brought a valid request";
 }
 
 TEST_F(HttpServerTest, AReaderThatDoesNotTakeItsAnswerIsEnded) {
@@ -295,8 +298,9 @@ TEST_F(HttpServerTest, ConnectionsThatSayNothingDoNotKeepOthersOut) {
   EXPECT_THAT(client.readResponse(), StartsWith("HTTP/1.1 200 "));
 }
 
-TEST_F(HttpServerTest, StopsWithinASecondWithSlowClientsOfEveryKind) {
+TEST_F(HttpServerTest, DoesNotWaitForSlowClientsOfAnyKindWhenItStops) {
   HttpServerOptions options = onLoopback();
+  options.requestDeadline = options.idleBefore = options.idleAfter = std::chrono::hours(1);
   start(options);
   RawClient silent(port());
   RawClient half(port());
@@ -306,7 +310,7 @@ TEST_F(HttpServerTest, StopsWithinASecondWithSlowClientsOfEveryKind) {
   idle.readResponse();
   const auto began = std::chrono::steady_clock::now();
   server_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
   EXPECT_TRUE(silent.closedByPeer());
   EXPECT_TRUE(half.closedByPeer());
   EXPECT_TRUE(idle.closedByPeer());
@@ -376,6 +380,59 @@ TEST_F(HttpServerTest, CanStopWhileItStillTriesToListen) {
   second.start();
   second.stop();
   EXPECT_EQ(0, second.boundPort());
+}
+
+TEST_F(HttpServerTest, WhileDrainingEachAnswerEndsItsConnection) {
+  start();
+  RawClient idle(port());
+  idle.send(kGet);
+  EXPECT_THAT(idle.readResponse(), Not(HasSubstr("Connection: close")));
+  server_->drain();
+  idle.send(kGet);
+  const std::string last = idle.readAll();
+  EXPECT_THAT(last, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(last, HasSubstr("Connection: close\r\n"));
+  // New connections are still served: whoever sent them does not know of the end yet.
+  RawClient late(port());
+  late.send(kGet);
+  const std::string answer = late.readAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+}
+
+TEST_F(HttpServerTest, LargeBodiesShareABoundAndGiveTheirRoomBack) {
+  HttpServerOptions options = onLoopback();
+  options.limits.bodyBytes = 200 << 10;
+  options.largeBodies = 250 << 10;
+  start(options);
+  const std::string body(150 << 10, 'x');
+  const auto announce = [&](const RawClient& client, const std::string& framing) {
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" + framing + "\r\n\r\n");
+  };
+  const std::string large = "Content-Length: " + std::to_string(body.size());
+
+  RawClient first(port());
+  announce(first, large);
+  ASSERT_THAT(first.readResponse(), StartsWith("HTTP/1.1 100 "));
+  RawClient second(port());
+  announce(second, large);
+  const std::string refusal = second.readAll();
+  EXPECT_THAT(refusal, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refusal, HasSubstr("too many large requests at once"));
+  RawClient chunked(port());  // Its length is not known: it counts as the largest.
+  announce(chunked, "Transfer-Encoding: chunked");
+  EXPECT_THAT(chunked.readAll(), StartsWith("HTTP/1.1 503 "));
+  RawClient small(port());  // Up to 64 KiB are not counted.
+  announce(small, "Content-Length: 65536");
+  EXPECT_THAT(small.readResponse(), StartsWith("HTTP/1.1 100 "));
+
+  first.send(body);
+  EXPECT_THAT(first.readResponse(), StartsWith("HTTP/1.1 200 "));
+  first.send(kGet);  // Once this is answered the request before it is over.
+  EXPECT_THAT(first.readResponse(), StartsWith("HTTP/1.1 200 "));
+  RawClient third(port());
+  announce(third, large);
+  EXPECT_THAT(third.readResponse(), StartsWith("HTTP/1.1 100 "));
 }
 
 TEST_F(HttpServerTest, TellsEachAnswersStatus) {

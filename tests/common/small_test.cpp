@@ -209,14 +209,15 @@ TEST(WatchdogTest, ACancelledTaskIsNotCalledAndAnUnknownIdIsIgnored) {
   std::promise<void> done;
   bool called = false;
   const TimePoint now = Watchdog::now();
-  const auto id = watchdog.schedule(now + std::chrono::milliseconds(20), [&] {
+  // Late enough to be cancelled in time on a machine that stalls.
+  const auto id = watchdog.schedule(now + std::chrono::milliseconds(1000), [&] {
     called = true;
     return TimePoint::max();
   });
   watchdog.cancel(id);
   watchdog.cancel(id);
   watchdog.cancel(4711);
-  watchdog.schedule(now + std::chrono::milliseconds(40), [&] {
+  watchdog.schedule(now + std::chrono::milliseconds(1001), [&] {
     done.set_value();
     return TimePoint::max();
   });

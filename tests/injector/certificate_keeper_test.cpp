@@ -279,9 +279,12 @@ TEST_F(KeeperTest, TellsWhenCertificatesEnd) {
   Replica replica(cluster, clock);
   EXPECT_EQ(replica.keeper.leafExpiry(), 0);
   ASSERT_TRUE(replica.keeper.step());
-  const auto now = std::chrono::duration_cast<seconds>(clock.wallNow().time_since_epoch()).count();
-  EXPECT_EQ(replica.keeper.leafExpiry(), now + 7 * 86400);
-  EXPECT_EQ(replica.keeper.authorityExpiry(), now + 365 * 86400);
+  const auto inDays = [this](int days) {
+    const WallTime end = clock.wallNow() + days * kDay;
+    return std::chrono::duration_cast<seconds>(end.time_since_epoch()).count();
+  };
+  EXPECT_EQ(replica.keeper.leafExpiry(), inDays(7));
+  EXPECT_EQ(replica.keeper.authorityExpiry(), inDays(365));
 }
 
 }  // namespace

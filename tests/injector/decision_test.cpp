@@ -16,7 +16,7 @@ using ::testing::Not;
 
 const Surroundings kBaselineNative{Profile::kBaseline, true};
 
-Decision decideOn(const std::string& review, SelectionSettings selection = {}) {
+Decision decideOn(const std::string& review, const SelectionSettings& selection = {}) {
   return decide(parseReview(review), kBaselineNative, selection, testSettings());
 }
 

@@ -17,7 +17,8 @@ struct Parsed {
   std::string err;
 };
 
-Parsed parse(std::vector<std::string> arguments, const Options::Environment& environment = {}) {
+Parsed parse(const std::vector<std::string>& arguments,
+             const Options::Environment& environment = {}) {
   Parsed parsed;
   std::ostringstream out;
   std::ostringstream err;

@@ -68,7 +68,7 @@ class RestClientTest : public ::testing::Test {
     options.url = "https://" + host + ":" + std::to_string(server_->boundPort());
     options.caFile = file(ca);
     options.tokenFile = file("token");
-    options.timeout = std::chrono::milliseconds(500);
+    options.timeout = std::chrono::seconds(10);
     return RestClient(options);
   }
 

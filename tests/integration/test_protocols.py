@@ -2,6 +2,7 @@
 import subprocess
 
 from lab.case import APP_PORT, LabCase, main, patience, wait_until
+from lab.certificate import self_signed
 from lab.namespaces import POD4
 from lab.stream import FrameReader
 from lab.traffic import request
@@ -11,11 +12,7 @@ TLS_PORT = 8443
 
 class Protocols(LabCase):
     def nginx_with_tls(self):
-        key, certificate = self.directory / "key.pem", self.directory / "cert.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key), "-out",
-                        str(certificate), "-subj", "/CN=pod.example", "-days", "1"],
-                       check=True, capture_output=True)
+        certificate, key = self_signed(self.directory, "DNS:pod.example")
         return self.nginx(listen=("8080", f"{TLS_PORT} ssl"),
                           extra=f"ssl_certificate {certificate}; ssl_certificate_key {key};")
 
@@ -25,10 +22,11 @@ class Protocols(LabCase):
             self.assertEqual(done.stdout, b"here it is", done.stderr)
 
     def start_curl(self, sidecar, query, output, **options):
+        trusted = ["--cacert", str(sidecar.certificate)] if sidecar.certificate else []
         return subprocess.Popen(
-            ["curl", "-sSN", "--fail", "-o", output, "-H",
+            ["curl", "-sSN", "--fail", *trusted, "-o", output, "-H",
              f"Authorization: Bearer {sidecar.tokens['ana']}",
-             f"http://127.0.0.1:{sidecar.port}/v1/stream?{query}"], **options)
+             f"{sidecar.url}/v1/stream?{query}"], **options)
 
     @staticmethod
     def tshark(*arguments, **options):
@@ -92,6 +90,32 @@ class Protocols(LabCase):
                                                for n in range(30)), err)
         self.assertEqual(report["ledger"]["packets"]["skipped"], {})
         self.assertRegex(report["verdict"], r"^(\d+) of \1 packets delivered$")
+
+    def test_streams_over_tls(self):
+        self.nginx()
+        sidecar = self.sidecar(tls=True)
+        file = self.directory / "over-tls.pcap"
+        curl = self.start_curl(sidecar, f"port={APP_PORT}&format=pcap", str(file))
+        stream = FrameReader(sidecar, f"port={APP_PORT}", caller="ben")
+        wait_until(lambda: len(self.active(sidecar)) == 2, "both mirrors are live")
+        pcap = next(m["id"] for m in self.active(sidecar) if m["id"] != stream.mirror)
+        app = self.http()
+        app.ask(request("PUT", "/over-tls", bytes(range(256)) * 4096))
+        app.close()
+        sidecar.wait_settled(stream.mirror, 1)
+        self.delete(sidecar, stream.mirror, caller="ben")
+        self.assertEqual(stream.wait_end()["verdict"], "1 of 1 connection delivered")
+        self.assertEqual(bytes(stream.by_client()[app.local].data), bytes(app.sent))
+
+        report = self.delete(sidecar, pcap)
+        self.assertEqual(curl.wait(patience(5)), 0)
+        packets = report["ledger"]["packets"]
+        self.assertEqual(packets["seen"], packets["delivered"], packets)
+        shown, errors = self.tshark("-r", str(file), "-T", "fields", "-e", "frame.len").communicate()
+        self.assertEqual(len(shown.splitlines()), packets["delivered"], errors)
+        # Without TLS there is nothing to be had on that address.
+        plain = self.lab.dev.run(["curl", "-sS", f"http://{POD4}:{sidecar.port}/healthz"])
+        self.assertNotEqual(plain.returncode, 0, plain)
 
     def test_client_writes_a_file(self):
         self.nginx()

@@ -48,8 +48,14 @@ class Sinks(LabCase):
         self.assertNotIn("kernel-drop", self.delete(sidecar, mirror)["ledger"]["packets"]["skipped"])
 
     def test_stalled_stream_reader(self):
+        self.check_stalled_stream_reader()
+
+    def test_stalled_stream_reader_over_tls(self):
+        self.check_stalled_stream_reader(tls=True)
+
+    def check_stalled_stream_reader(self, **options):
         self.nginx()
-        sidecar = self.sidecar(ring=("--ring", "64MiB"))
+        sidecar = self.sidecar(ring=("--ring", "64MiB"), **options)
         stream = FrameReader(sidecar, f"port={APP_PORT}", reading=False, receive_buffer=4096)
         sent = dict(self.upload(f"stalled{n}") for n in range(40))
         wait_until(lambda: sidecar.connections(stream.mirror)["skipped"].get("over-budget", 0) > 0,

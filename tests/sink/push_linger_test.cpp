@@ -14,16 +14,23 @@ using test::Received;
 
 class PushLingerTest : public test::PushTest {
  protected:
-  /// A connection with `text` written and its original ended, to a server with small buffers.
-  Fd lingering(LocalPort& server, const std::string& text) {
+  /// A connection with `text` written and its original ended.
+  Fd lingering(LocalPort& server, const std::string& text, int sendBuffer = 2048) {
     PushOptions options;
-    options.sendBuffer = 2048;
+    options.sendBuffer = sendBuffer;
     start(server.text(), options);
     Fd peer = openConnected(server, 0);
     EXPECT_EQ(data(*sink_, 0, text), Reason::kNone);
     close(*sink_, 0);
     return peer;
   }
+  /// The same with more bytes than a server with a small buffer takes before it reads. Our own
+  /// kernel takes them all, and the FIN.
+  Fd lingeringUnread(LocalPort& server) {
+    return lingering(server, std::string(kUnread, 'x'), 1 << 20);
+  }
+
+  static constexpr std::size_t kUnread = 300'000;
 };
 
 TEST_F(PushLingerTest, WaitsSixtySecondsForTheOtherSide) {
@@ -59,12 +66,7 @@ TEST_F(PushLingerTest, BytesStillQueuedWhenTheServerResetsAreNotDelivered) {
 
 TEST_F(PushLingerTest, BytesInTheKernelThatAreNotAcknowledgedAreNotDelivered) {
   LocalPort server(SOCK_STREAM, true, 2048);
-  PushOptions options;
-  options.sendBuffer = 1 << 20;
-  start(server.text(), options);
-  Fd peer = openConnected(server, 0);
-  ASSERT_EQ(data(*sink_, 0, std::string(300'000, 'x')), Reason::kNone);
-  close(*sink_, 0);  // The kernel took it all, and the FIN; the other side's window did not.
+  const Fd peer = lingeringUnread(server);
   clock_.advance(seconds(60));
   sink_->flush(clock_.now());
   EXPECT_EQ(recorder_.fate(0), Reason::kSinkClosed);
@@ -73,12 +75,7 @@ TEST_F(PushLingerTest, BytesInTheKernelThatAreNotAcknowledgedAreNotDelivered) {
 
 TEST_F(PushLingerTest, AnEndOfTheOtherSideBeforeOurBytesArrivedIsNoDelivery) {
   LocalPort server(SOCK_STREAM, true, 2048);
-  PushOptions options;
-  options.sendBuffer = 1 << 20;
-  start(server.text(), options);
-  Fd peer = openConnected(server, 0);
-  ASSERT_EQ(data(*sink_, 0, std::string(300'000, 'x')), Reason::kNone);
-  close(*sink_, 0);
+  Fd peer = lingeringUnread(server);
   ::shutdown(peer.get(), SHUT_WR);  // Its own side is done; it has not read ours.
   drainEvents();
   EXPECT_FALSE(recorder_.fate(0));
@@ -86,19 +83,14 @@ TEST_F(PushLingerTest, AnEndOfTheOtherSideBeforeOurBytesArrivedIsNoDelivery) {
   EXPECT_EQ(loop_.poll(real.now(), real), 0) << "nothing to do until it reads";
   // Once it has read everything the last acknowledgment ends it.
   const Received all = readToEnd(peer);
-  EXPECT_EQ(all.bytes.size(), 300'000U);
+  EXPECT_EQ(all.bytes.size(), kUnread);
   EXPECT_TRUE(all.ended);
   EXPECT_EQ(awaitFate(0), Reason::kNone);
 }
 
 TEST_F(PushLingerTest, AServerThatEndedEarlyAndThenLeavesUnreadBytesIsNoDelivery) {
   LocalPort server(SOCK_STREAM, true, 2048);
-  PushOptions options;
-  options.sendBuffer = 1 << 20;
-  start(server.text(), options);
-  Fd peer = openConnected(server, 0);
-  ASSERT_EQ(data(*sink_, 0, std::string(300'000, 'x')), Reason::kNone);
-  close(*sink_, 0);
+  Fd peer = lingeringUnread(server);
   ::shutdown(peer.get(), SHUT_WR);
   drainEvents();
   peer.close();  // With unread bytes: a reset.
@@ -128,7 +120,7 @@ TEST_F(PushLingerTest, FinishSettlesByWhatIsAcknowledged) {
   ASSERT_TRUE(readToEnd(first).ended);
   acknowledge(first);
   Fd second = openConnected(server, 1);  // Ended, but its bytes are stuck.
-  ASSERT_EQ(data(*sink_, 1, std::string(300'000, 'x')), Reason::kNone);
+  ASSERT_EQ(data(*sink_, 1, std::string(kUnread, 'x')), Reason::kNone);
   close(*sink_, 1);
   Fd third = openConnected(server, 2);  // Never ended.
   EXPECT_FALSE(sink_->done());

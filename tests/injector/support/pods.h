@@ -39,7 +39,7 @@ inline std::string reviewOf(const std::string& pod, const std::string& space = "
 
 /// Applies `add` operations (RFC 6902, section 4.1) to the document, in place. Throws
 /// std::invalid_argument for other operations and for paths that lead nowhere.
-inline void applyPatch(JsonObject document, const JsonArray& operations) {
+inline void applyPatch(const JsonObject& document, const JsonArray& operations) {
   for (unsigned i = 0; i < operations->size(); ++i) {
     JsonObject operation = operations->getObject(i);
     if (operation->getValue<std::string>("op") != "add") throw std::invalid_argument("not an add");

@@ -19,7 +19,8 @@ ALLOW = ("--allow-to", f"{DEV4}/32", "--allow-to", f"{DEV6}/128", "--allow-to", 
          "--allow-to", f"{POD4}/32")
 APP_PORT, LOCAL_PORT = 8080, 3000
 # On a busy machine the sidecar may not run for a while, and what the kernel then drops is no fault of
-# it: rings that hold all that most tests send, for two mirrors at the same time.
+# it. A ring has blocks of 256 KiB, and libpcap lets the kernel retire one every 5 ms (--batch) if it
+# holds no more than a packet: the default of 8 MiB bridges 160 ms, this one 640 ms, for two mirrors.
 LARGE_RING = ("--ring", "32MiB")
 
 
@@ -51,8 +52,11 @@ class LabCase(unittest.TestCase):
         for sidecar in self.sidecars:
             if sidecar.process.poll() is None:
                 self.put_to_sleep(sidecar)
-        resets = [r for r in self.watcher.take() if r[0] and r[1] in (APP_PORT, 8443)
-                  and r[2] not in self.leftovers]
+        resets = [(source, port) for from_pod, source, port, unknown in self.watcher.take()
+                  if from_pod and source in (APP_PORT, 8443) and port not in self.leftovers
+                  # On a machine that stalls, a FIN is sent twice, and acknowledged once more when
+                  # the app's kernel has already forgotten the connection.
+                  and not (unknown and port in traffic.HttpConnection.over)]
         if not self.reset_allowed:
             self.assertEqual(resets, [], "the app has reset connections")
 

@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import time
 
+from lab.certificate import self_signed
+from lab.namespaces import POD4
 from lab.waiting import patience, wait_until
 
 BUILD = pathlib.Path(os.environ.get("LAB_BUILD", "build/release")).resolve()
@@ -44,17 +47,24 @@ def balances(ledger):
 
 class Sidecar:
     """A running dormouse-sidecar. `tokens`: principal -> token, kept as files of a directory that
-    looks like a mounted Secret; None: no --token-dir at all."""
+    looks like a mounted Secret; None: no --token-dir at all. `tls`: it listens on the pod's address,
+    with a certificate for it, and not on loopback."""
 
-    def __init__(self, directory, flags=(), tokens=None, port=4747, wrapper=()):
+    def __init__(self, directory, flags=(), tokens=None, port=4747, wrapper=(), tls=False):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = port
         self.tokens = {"ana": "token-of-ana", "ben": "token-of-ben"} if tokens is None else tokens
         self.token_directory = self.directory / "tokens"
         self.mount_tokens(self.tokens)
+        self.address = POD4 if tls else "127.0.0.1"
+        self.certificate = None
+        if tls:
+            self.certificate, key = self_signed(self.directory, f"IP:{POD4}")
+            flags = ("--tls-cert", str(self.certificate), "--tls-key", str(key), *flags)
+        self.url = f"{'https' if tls else 'http'}://{self.address}:{port}"
         command = [*wrapper, str(SIDECAR), "--token-dir", str(self.token_directory),
-                   "--listen", f"127.0.0.1:{port}", *flags]
+                   "--listen", f"{self.address}:{port}", *flags]
         self._errors = (self.directory / "sidecar.err").open("wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=self._errors, stderr=self._errors)
@@ -90,13 +100,28 @@ class Sidecar:
             fields["Authorization"] = caller
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                timeout=patience(timeout))
+        if self.certificate:
+            connection = http.client.HTTPSConnection(self.address, self.port,
+                                                     timeout=patience(timeout),
+                                                     context=self._tls_context())
+        else:
+            connection = http.client.HTTPConnection(self.address, self.port,
+                                                    timeout=patience(timeout))
         try:
             connection.request(method, path, body, fields)
             return Answer(connection.getresponse())
         finally:
             connection.close()
+
+    def connect(self, sock):
+        """Connects `sock` to the control API; what is returned speaks TLS if the sidecar does."""
+        sock.connect((self.address, self.port))
+        if not self.certificate:
+            return sock
+        return self._tls_context().wrap_socket(sock, server_hostname=self.address)
+
+    def _tls_context(self):
+        return ssl.create_default_context(cafile=self.certificate)
 
     def report(self, mirror):
         """GET /v1/mirrors/{id}, its ledger checked."""

@@ -36,11 +36,11 @@ class FrameReader:
         self.error = None
         self.heartbeats = 0
         self._go = threading.Event()
-        self._socket = socket.socket()
+        sock = socket.socket()
         if receive_buffer:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._socket.settimeout(patience(60))
-        self._socket.connect(("127.0.0.1", sidecar.port))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(patience(60))
+        self._socket = sidecar.connect(sock)
         self._socket.sendall((f"GET /v1/stream?{query} HTTP/1.1\r\nHost: pod\r\n"
                               f"Authorization: Bearer {sidecar.tokens[caller]}\r\n\r\n").encode())
         self._input = b""
