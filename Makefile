@@ -24,11 +24,6 @@ IMAGE_PACKAGES := \
   buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
   util-linux procps iproute2
 
-# For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
-E2E_PACKAGES := \
-  containerd runc containernetworking-plugins etcd-server iproute2 iptables \
-  gcc libc6-dev openssl curl util-linux python3 ca-certificates
-
 # Installs those of $(1) that are missing, with sudo where needed.
 define install
 @missing=$$(for p in $(1); do \
