@@ -17,8 +17,9 @@ store() {
 
 # pack IMAGE FILE REFERENCE: writes an image of the storage as an OCI archive, under that name.
 pack() {
-  rm -f "$2"
-  store push -q "$1" "oci-archive:$2:$3" >/dev/null
+  rm -f "$2.part"
+  store push -q "$1" "oci-archive:$2.part:$3" >/dev/null
+  mv "$2.part" "$2"
 }
 
 # One build at a time in a checkout, and none leaves mounts in whose way a later `make clean` would be.
