@@ -43,7 +43,7 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 if(DORMOUSE_STATIC)
-  # Not position-independent: the loader would have to write its relocations into 0.5 MB of memory
+  # Not position-independent: the loader would have to write its relocations into 400 KiB of memory
   # that the sidecar then keeps for all its sleep.
   set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
   add_compile_options(-fno-pie -ffunction-sections -fdata-sections

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 # By Debian source package: what of it ends up in a binary is under these terms.
 LICENSES = {
@@ -63,7 +64,7 @@ def source_of(archive, deps):
 
 def spdx_package(package, purpose):
     name, arch, version = package["name"], package["arch"], package["version"]
-    escaped = version.replace("+", "%2B").replace(":", "%3A")
+    locator = f"pkg:deb/debian/{quote(name, safe='')}@{quote(version, safe='')}"
     license_id = LICENSES.get(package["source"], "NOASSERTION") if purpose == "LIBRARY" else "NOASSERTION"
     return {
         "SPDXID": "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", f"{name}-{arch}"),
@@ -80,7 +81,7 @@ def spdx_package(package, purpose):
         "externalRefs": [{
             "referenceCategory": "PACKAGE-MANAGER",
             "referenceType": "purl",
-            "referenceLocator": f"pkg:deb/debian/{name}@{escaped}?arch={arch}&distro=debian-12",
+            "referenceLocator": f"{locator}?arch={arch}&distro=debian-12",
         }],
     }
 

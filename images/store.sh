@@ -15,14 +15,10 @@ store() {
   "$tool" --root "$out/storage" --runroot "$out/run" --storage-driver "${STORAGE_DRIVER:-overlay}" "$@"
 }
 
-# pack REFERENCE FILE: writes an image of the storage as an OCI archive.
+# pack IMAGE FILE REFERENCE: writes an image of the storage as an OCI archive, under that name.
 pack() {
   rm -f "$2"
-  if [ "$tool" = buildah ]; then
-    store push -q "$1" "oci-archive:$2:$1" >/dev/null
-  else
-    store save -q --format oci-archive -o "$2" "$1" >/dev/null
-  fi
+  store push -q "$1" "oci-archive:$2:$3" >/dev/null
 }
 
 # The tool leaves a mount on its storage, in whose way a later `make clean` would be.

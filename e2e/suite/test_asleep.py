@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from harness import node
 from harness.local_program import LocalProgram
 

@@ -2,12 +2,9 @@
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
-
-import pytest
 
 from harness import manifests
 from harness.cluster import is_ready
@@ -15,7 +12,7 @@ from harness.local_program import LocalProgram
 from harness.mirror import kubectl_mirror
 from harness.run import run, wait_until
 from harness.sidecar import port_forward
-from harness.target import Client, Target, make_pods
+from harness.target import Target
 
 STARTED = ": port 8080 to 127.0.0.1:"
 AS = ("--as", "ana")

@@ -8,8 +8,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
-import urllib.request
 
 import pytest
 

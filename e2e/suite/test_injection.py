@@ -7,7 +7,7 @@ import pytest
 from harness import manifests, node
 from harness.cluster import INJECTION, ENFORCE
 from harness.target import make_pods
-from harness.sidecar import port_forward
+from harness.sidecar import Refused
 
 SIDECAR = "dormouse"
 TOKEN_PLACE = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -92,7 +92,6 @@ def test_a_declared_control_port_moves_the_sidecars(installed, space):
 def test_an_annotation_narrows_the_ports(installed, space):
     pod = manifests.pod("app-ports", annotations={"dormouse.dev/ports": "9090"})
     target = make_pods(installed, space, pod)[0]
-    from harness.sidecar import Refused
     with target.sidecar() as sidecar:
         with pytest.raises(Refused) as refused:
             sidecar.wake("192.0.2.1:9")

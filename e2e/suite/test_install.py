@@ -1,7 +1,8 @@
 """Case 1: the chart, installed with the built images."""
 
-import ssl
+import base64
 import socket
+import ssl
 
 from harness import node
 from harness.cluster import CA_SECRET, INJECTOR, RELEASE, SPACE
@@ -22,7 +23,6 @@ def test_the_ca_is_in_its_secret_and_nowhere_rendered(installed):
 
 
 def test_every_webhook_trusts_the_ca(installed):
-    import base64
     webhooks = installed.webhooks()
     paths = {each.client_config.service.path for each in webhooks}
     assert paths == {"/mutate/privileged", "/mutate/baseline", "/mutate/restricted"}
@@ -52,5 +52,6 @@ def test_helm_test_passes_and_leaves_nothing(installed):
     done = installed.helm("test", RELEASE, "--namespace", SPACE, "--timeout", "150s")
     assert "Phase:          Succeeded" in done.stdout
     read = installed.core.read_namespace
-    wait_until(lambda: not installed.exists(read, f"{RELEASE}-test"), "the test's namespace is gone", 60)
+    wait_until(lambda: not installed.exists(read, f"{RELEASE}-test"),
+               "the test's namespace is gone", 60)
     assert not installed.exists(installed.core.read_namespaced_pod, f"{RELEASE}-test", SPACE)

@@ -1,5 +1,6 @@
 """Case 6: each level of Pod Security gets what it admits, and no pod fails to be created."""
 
+import contextlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from harness import manifests
 from harness.cluster import ENFORCE, INJECTION, is_ready
 from harness.local_program import LocalProgram
 from harness.run import wait_until
-from harness.target import Client, Target, make_pods
+from harness.target import Client, Target
 
 LEVELS = ("privileged", "baseline", "restricted", None)  # None: a namespace without the label.
 
@@ -16,7 +17,6 @@ LEVELS = ("privileged", "baseline", "restricted", None)  # None: a namespace wit
 @pytest.fixture(scope="module")
 def spaces(installed):
     """A namespace of each level, with a target in it; None in the place of one that failed."""
-    import contextlib
     with contextlib.ExitStack() as stack:
         made, warnings = {}, {}
         for level in LEVELS:

@@ -1,4 +1,4 @@
-"""Cases 1, 2 and 4 as README tells them: its commands, word for word, on a cluster without Dormouse."""
+"""Cases 1, 2 and 4 as README tells them: its commands, word for word, where no Dormouse is yet."""
 
 import json
 import os
@@ -10,7 +10,6 @@ import pytest
 from harness import manifests
 from harness.cluster import RELEASE, ROOT, SPACE
 from harness.local_program import LocalProgram
-from harness.run import wait_until
 
 BLOCK = re.compile(r"<!-- e2e -->\n```sh\n(.*?)^```\n((?:<!-- expect: .*? -->\n)*)",
                    re.MULTILINE | re.DOTALL)

@@ -1,18 +1,15 @@
 """Case 5: the pod cannot notice that it is mirrored."""
 
 import base64
-import hashlib
 import http.client
 import os
 import socket
 import threading
-import time
 
 import pytest
 
 from harness import node
 from harness.local_program import LocalProgram
-from harness.run import wait_until
 
 BLOCKS = 60
 

@@ -1,11 +1,11 @@
-"""Case 9: from the release before, and back, and away. Each test begins where the one above ended."""
+"""Case 9: from the release before, and back, and away. Each begins where the one above ended."""
 
+import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
-import io
-import re
 
 import pytest
 import yaml

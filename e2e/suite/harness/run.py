@@ -15,7 +15,7 @@ def run(*command, check=True, seconds=60, **options):
 
 
 def wait_until(condition, what, seconds=30, every=0.2):
-    """Polls until `condition()` is true, and returns that. An AssertionError inside it means not yet."""
+    """Polls until `condition()` is true, and returns that. An AssertionError in it means not yet."""
     deadline = time.monotonic() + seconds
     while True:
         last = ""
@@ -27,12 +27,4 @@ def wait_until(condition, what, seconds=30, every=0.2):
             last = f": {error}"
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}{last}")
-        time.sleep(every)
-
-
-def holds_for(condition, what, seconds, every=0.2):
-    """Asserts that `condition()` is true now and stays so."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert condition(), f"no longer true: {what}"
         time.sleep(every)
