@@ -1,6 +1,7 @@
 #include "client/child_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -46,6 +47,13 @@ class Pipe {
   std::array<int, 2> ends_{};
 };
 
+// Poco's sockets outlive exec: a child that held one would keep a stream open that we have closed.
+void closeOnExec() {
+  if (::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  constexpr int kMost = 4096;  // A kernel before 5.11.
+  for (int fd = STDERR_FILENO + 1; fd < kMost; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 // In the child, between fork and exec: only what is async-signal-safe, for other threads may have
 // held locks. `failure` is closed by exec, or gets errno.
 [[noreturn]] void become(char* const* argv, pid_t parent, int out, int err, int failure) {
@@ -59,7 +67,7 @@ class Pipe {
   const int null = ::open("/dev/null", O_RDONLY);
   if (null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(out, STDOUT_FILENO) >= 0 &&
       ::dup2(err, STDERR_FILENO) >= 0) {
-    if (null > STDERR_FILENO) ::close(null);
+    closeOnExec();
     ::execv(argv[0], argv);
   }
   const int error = errno;

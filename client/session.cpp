@@ -130,11 +130,8 @@ void Session::settleBroken() {
 void Session::tendWaking() {
   if (!task_->done()) return;
   task_.reset();
-  if (answer_.broken || answer_.brokenLost) {
-    account(answer_.broken);
-    unresolved_.clear();
-  }
-  if (answer_.stream) return begin();
+  takeBroken();
+  if (answer_.stream) return begin(std::move(*answer_.stream));
   std::string sentence = answer_.error;
   if (answer_.status == 0) {
     // What kubectl says tells more than the silence of the port that it forwards.
@@ -146,7 +143,13 @@ void Session::tendWaking() {
   fail(sentence, !mayPass(answer_.status));
 }
 
-void Session::begin() {
+void Session::takeBroken() {
+  if (unresolved_.empty() || (!answer_.broken && !answer_.brokenLost)) return;
+  account(answer_.broken);
+  unresolved_.clear();
+}
+
+void Session::begin(OpenedStream stream) {
   if (awaySince_) {
     const Nanos span = now() - *awaySince_;
     tally_.away += span;
@@ -155,8 +158,8 @@ void Session::begin() {
   }
   tries_ = 0;
   ++tally_.mirrors;
-  context_.display.started(name_, answer_.stream->mirror, context_.what);
-  mirror_ = std::make_unique<StreamMirror>(std::move(*answer_.stream), control_, context_.ports,
+  context_.display.started(name_, stream.mirror, context_.what);
+  mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
                                            context_.loop, context_.clock);
   state_ = State::kMirroring;
 }
@@ -272,6 +275,7 @@ void Session::stop() {
     case State::kWaking:
     case State::kAway:
       task_.reset();  // Cancels, and waits for it.
+      takeBroken();
       if (tally_.mirrors == 0) refusal_ = "stopped before the sidecar answered";
       return conclude();
     case State::kMirroring:

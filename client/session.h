@@ -74,7 +74,8 @@ class Session {
   void tendConcluding();
   void wake();
   void settleBroken();
-  void begin();
+  void takeBroken();
+  void begin(OpenedStream stream);
   void streamEnded();
   void fail(const std::string& sentence, bool forGood);
   void goAway(const std::string& sentence);

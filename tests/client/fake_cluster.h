@@ -1,12 +1,10 @@
 // The directory that the fake kubectl answers from, and the client that is told to use it.
 #pragma once
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/client/cluster_objects.h"
@@ -73,14 +71,5 @@ class FakeCluster {
  private:
   test::TempDir directory_;
 };
-
-/// False if the process is still there after 10 s.
-inline bool awaitEnd(pid_t pid) {
-  for (int i = 0; i < 1000; ++i) {
-    if (::kill(pid, 0) != 0) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 }  // namespace dormouse::client

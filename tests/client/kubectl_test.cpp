@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "tests/client/fake_cluster.h"
 #include "tests/client/fake_sidecar.h"
