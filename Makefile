@@ -101,5 +101,5 @@ lint: deps ## Check the format and the lint rules; everything is an error
 	git ls-files '*.cpp' | grep -v '^fuzz/' | tidy build/dev && git ls-files 'fuzz/*.cpp' | tidy build/fuzz
 
 clean: ## Remove everything that was built, and end the end-to-end tests' cluster
-	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down
+	@[ ! -e build/e2e/programs ] || env -u E2E_CLUSTER e2e/cluster/down
 	@rm -rf build
