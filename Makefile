@@ -38,7 +38,7 @@ endef
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build install demo test e2e-deps e2e image-deps images golden bench format lint clean
+.PHONY: help deps build install demo test e2e-deps e2e-check e2e image-deps images golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_FLAGS)
 
-e2e: build image-deps e2e-deps ## Run the suite on a real Kubernetes of one node, built and ended here (root, Go 1.24)
+e2e: e2e-check build image-deps e2e-deps ## Run the suite on a real Kubernetes of one node, built and ended here (root, Go 1.24)
 	@e2e/run $(E2E_FLAGS)
+
+e2e-check:
+	@e2e/run --check
 
 image-deps:
 	$(call install,$(IMAGE_PACKAGES))
