@@ -53,8 +53,10 @@ build: deps ## Build the release binaries: build/release/sidecar/dormouse-sideca
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar dormouse-injector kubectl-mirror
 
-install: build ## Install the client below PREFIX (/usr/local): kubectl-mirror and its completion
-	@cmake --install build/release --component client --prefix "$(PREFIX)"
+install: build ## Install the client below PREFIX (/usr/local; sudo where needed): kubectl-mirror and its completion
+	@sudo=; to="$(PREFIX)/bin"; while [ ! -e "$$to" ]; do to=$$(dirname "$$to"); done; \
+	[ "$$(id -u)" = 0 ] || [ -w "$$to" ] || sudo=sudo; \
+	$$sudo cmake --install build/release --component client --prefix "$(PREFIX)"
 
 demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
 	@e2e/demo/run build/release
@@ -104,5 +106,5 @@ lint: deps ## Check the format and the lint rules; everything is an error
 	git ls-files '*.cpp' | grep -v '^fuzz/' | tidy build/dev && git ls-files 'fuzz/*.cpp' | tidy build/fuzz
 
 clean: ## Remove everything that was built, and end the end-to-end tests' cluster
-	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down
+	@[ ! -e build/e2e/programs ] || env -u E2E_CLUSTER e2e/cluster/down
 	@rm -rf build

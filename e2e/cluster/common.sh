@@ -25,10 +25,15 @@ say() { echo "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # own: the node that these scripts start; kind: a cluster of kind's; foreign: the one KUBECONFIG names.
+# Many a developer's shell exports KUBECONFIG, so that alone is no order to work in that cluster.
 case ${E2E_CLUSTER:-} in
+  '') cluster=own ;;
   kind) cluster=kind ;;
-  '') [[ ${KUBECONFIG:-$kubeconfig} == "$kubeconfig" ]] && cluster=own || cluster=foreign ;;
-  *) fail "E2E_CLUSTER=$E2E_CLUSTER is not known: leave it empty, or set it to kind." ;;
+  foreign)
+    cluster=foreign
+    kubeconfig=${KUBECONFIG:?E2E_CLUSTER=foreign takes the cluster that KUBECONFIG names, and it names none}
+    ;;
+  *) fail "E2E_CLUSTER=$E2E_CLUSTER is not known: leave it empty, or set it to kind or foreign." ;;
 esac
 
 # Ends with a sentence unless the cluster is one of the node's that these scripts start.

@@ -1,4 +1,4 @@
-"""Cases 1, 2 and 4 as README tells them: its commands, word for word, where no Dormouse is yet."""
+"""README's quick starts in a cluster: its commands, word for word, where no Dormouse is yet."""
 
 import json
 import os
