@@ -38,9 +38,27 @@ Fleet::Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string t
   for (const Pod& pod : chosen.pods) note({false, pod});
   if (waiting_.empty()) throw ClusterError(nothingRuns(arguments.target, chosen.pods));
   fill();
+  if (sessions_.empty()) throw ClusterError(noneAnswers());
   watch_ = std::make_unique<PodWatch>(
       kubectl, chosen.selector, context_.loop, context_.clock,
       [this](const std::string& sentence) { context_.display.notice(sentence); });
+}
+
+// Pods run, and what keeps each from being mirrored is said, of a few.
+std::string Fleet::noneAnswers() const {
+  constexpr std::size_t kMostNamed = 3;
+  std::string sentence = "no pod of " + arguments_.target.text() + " can be mirrored: ";
+  std::size_t named = 0;
+  for (const auto& [uid, pod] : waiting_) {
+    if (named == kMostNamed) break;
+    try {
+      controlPortOf(pod, arguments_.agent, kubectl_->typedOptions());
+    } catch (const ObjectError& error) {
+      sentence += (named++ == 0 ? "" : "; ") + std::string(error.what());
+    }
+  }
+  const std::size_t more = waiting_.size() - named;
+  return more == 0 ? sentence : sentence + "; and so on for " + std::to_string(more) + " more";
 }
 
 void Fleet::note(const PodEvent& event) {

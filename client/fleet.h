@@ -21,7 +21,8 @@ class Fleet {
  public:
   /// A sidecar at a URL.
   Fleet(const Arguments& arguments, const SessionContext& context);
-  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running.
+  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running, or the
+  /// agent of none.
   Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string token,
         const Kubectl& kubectl, const SessionContext& context);
 
@@ -36,9 +37,11 @@ class Fleet {
   /// its pod, since another will take its place.
   bool over() const;
 
+  /// Never empty.
   const std::vector<std::unique_ptr<Session>>& sessions() const { return sessions_; }
 
  private:
+  std::string noneAnswers() const;
   void note(const PodEvent& event);
   void fill();
   void add(const Pod& pod);

@@ -42,11 +42,11 @@ std::map<std::uint16_t, std::uint16_t> portsOf(const Poco::JSON::Object& service
 void usePodPorts(Arguments& arguments, const ChosenPods& chosen) {
   for (PortPair& pair : arguments.pairs) {
     const auto mapped = chosen.ports.find(pair.remote);
-    if (mapped == chosen.ports.end()) continue;
-    std::replace(arguments.spec.ports.begin(), arguments.spec.ports.end(), pair.remote,
-                 mapped->second);
-    pair.remote = mapped->second;
+    if (mapped != chosen.ports.end()) pair.remote = mapped->second;
   }
+  // All at once: a pod's port may be another port of the service.
+  arguments.spec.ports.clear();
+  for (const PortPair& pair : arguments.pairs) arguments.spec.ports.push_back(pair.remote);
   for (const PortPair& pair : arguments.pairs) {
     if (std::count_if(arguments.pairs.begin(), arguments.pairs.end(),
                       [&](const PortPair& other) { return other.remote == pair.remote; }) > 1) {

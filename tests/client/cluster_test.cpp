@@ -266,6 +266,16 @@ TEST(ServicePorts, BecomeThePods) {
   EXPECT_THROW(usePodPorts(twice, chosen), UsageError);
 }
 
+TEST(ServicePorts, MayBeCalledAsOtherPortsOfThePods) {
+  ChosenPods chosen;
+  chosen.ports = {{80, 8080}, {8080, 9090}};
+  Arguments arguments = portsAsked({{80, 3000}, {8080, 4000}});
+  usePodPorts(arguments, chosen);
+  EXPECT_EQ(arguments.pairs[0].remote, 8080);
+  EXPECT_EQ(arguments.pairs[1].remote, 9090);
+  EXPECT_THAT(arguments.spec.ports, ElementsAre(8080, 9090));
+}
+
 TEST(Tally, SaysWhatIsKnownAndWhatIsNot) {
   Tally one;
   one.mirrors = 1;

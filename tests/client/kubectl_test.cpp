@@ -135,6 +135,12 @@ PodText restricted() {
   return pod;
 }
 
+std::string crashing(const std::string& name) {
+  PodText pod{name, "uid-" + name};
+  pod.agentState = R"({"waiting":{"reason":"CrashLoopBackOff"}})";
+  return pod.text();
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Cases, Refused,
     testing::Values(
@@ -160,6 +166,16 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"deploy.web.json", R"({"spec":{"selector":{"matchLabels":{"app":"web"}}}})"}},
                 {"deploy/web", "80"},
                 "no pod of deploy/web is running (it has none)"},
+        Refusal{"noAgentRuns",
+                {{"deploy.web.json", R"({"spec":{"selector":{"matchLabels":{"app":"web"}}}})"},
+                 {"app=web.pods", "a\nb\nc\nd\n"},
+                 {"pod.a.json", crashing("a")},
+                 {"pod.b.json", crashing("b")},
+                 {"pod.c.json", crashing("c")},
+                 {"pod.d.json", crashing("d")}},
+                {"deploy/web", "80"},
+                "no pod of deploy/web can be mirrored: pod/a: the agent's container dormouse is "
+                "not running (waiting: CrashLoopBackOff); pod/b: "},
         Refusal{"pcapForwardFails",
                 {{"fail.port-forward", "error: no"}},
                 {"pcap", "pod/web-0", "80", "--write", "/dev/null"},
