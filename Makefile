@@ -24,18 +24,6 @@ IMAGE_PACKAGES := \
   buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
   util-linux procps iproute2
 
-# Installs those of $(1) that are missing, with sudo where needed.
-define install
-@missing=$$(for p in $(1); do \
-    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
-if [ -n "$$missing" ]; then \
-  echo "installing:" $$missing; \
-  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-  $$sudo apt-get update -qq && \
-  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-fi
-endef
-
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
 .PHONY: help deps build install demo test e2e-deps e2e-check e2e image-deps images golden bench format lint clean
@@ -43,8 +31,8 @@ SOURCES = $(shell git ls-files '*.h' '*.cpp')
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
-	$(call install,$(PACKAGES))
+deps: ## Install the packages that are missing (sudo where needed); starts no service
+	@e2e/cluster/deps $(PACKAGES)
 
 e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no service
 	@e2e/cluster/deps $(E2E_PACKAGES)
@@ -76,7 +64,7 @@ e2e-check:
 	@e2e/run --check
 
 image-deps:
-	$(call install,$(IMAGE_PACKAGES))
+	@e2e/cluster/deps $(IMAGE_PACKAGES)
 
 images: image-deps ## Build the container images as OCI archives in build/images, with their SBOMs, and test them
 	@images/build $(IMAGE_FLAGS)

@@ -22,6 +22,13 @@ have() { store inspect --type image "$1" >/dev/null 2>&1; }
 build_store() { store build -q --isolation chroot -f - "$@" >/dev/null; }
 
 base_image() {
+  # One build at a time writes there; the next finds what it has made. What a killed one has left is
+  # nobody's then.
+  local cache_lock cache=${XDG_CACHE_HOME:-$HOME/.cache}/dormouse-images
+  mkdir -p "$cache"
+  exec {cache_lock}>"$cache/.lock"
+  flock "$cache_lock"
+  rm -f "$cache"/*.part.*
   local native arch debian context packages=() architectures=() lists=() parts=()
   native=$(dpkg --print-architecture)
   architectures=("$native")
@@ -67,4 +74,5 @@ COPY --from=deps /opt/dormouse /opt/dormouse"
   base=localhost/dormouse-base:${parts[1]}
   have "$base" || build_store -t "$base" "$context" <<<"FROM $debian
 ADD deps-$1.tar /"
+  exec {cache_lock}>&-
 }

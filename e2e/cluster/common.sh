@@ -18,6 +18,11 @@ node_address=198.18.$((number >> 6)).$((number % 64 * 4 + 2))
 pod_range=10.244.0.0/16
 service_range=10.96.0.0/16
 
+# What is on this machine is reached without its proxy. Some programs know no ranges.
+no_proxy=${no_proxy:-${NO_PROXY:-}}
+no_proxy=${no_proxy:+$no_proxy,}127.0.0.1,localhost,$node_address,198.18.0.0/15,$service_range,$pod_range
+export no_proxy NO_PROXY=$no_proxy
+
 # In the order in which they start: each needs those before it.
 parts=(etcd containerd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
 
