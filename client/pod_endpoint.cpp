@@ -45,7 +45,7 @@ void PodEndpoint::tend() {
     state_ = State::kOpen;
   } else if (forward_->ended()) {
     const std::string said = forward_->trouble();
-    fail(State::kFailed,
+    fail(forward_->forbidden() ? State::kUseless : State::kFailed,
          "pod/" + pod_.name + ": kubectl port-forward: " + (said.empty() ? "it ended" : said));
   } else if (clock_.now() >= patientUntil_) {
     fail(State::kFailed, "pod/" + pod_.name + ": kubectl port-forward does not come to listen");
@@ -56,6 +56,7 @@ void PodEndpoint::look() {
   const auto call = std::move(call_);
   const std::string uid = pod_.uid;
   if (call->notFound()) return fail(State::kGone, "pod/" + pod_.name + " is gone");
+  if (call->forbidden()) return fail(State::kUseless, "kubectl: " + call->errorText());
   try {
     pod_ = podFromJson(*objectFromText(call->output()));
   } catch (const std::runtime_error& error) {  // ClusterError, ObjectError

@@ -34,7 +34,8 @@ Session::Session(std::string name, std::unique_ptr<Endpoint> endpoint, wire::Mir
       spec_(std::move(spec)),
       patient_(patient),
       context_(context),
-      deadline_(deadlineOf(spec_, context.clock.now())) {
+      begunAt_(context.clock.now()),
+      deadline_(deadlineOf(spec_, begunAt_)) {
   endpoint_->open();
 }
 
@@ -157,6 +158,7 @@ void Session::begin(OpenedStream stream) {
     awaySince_.reset();
   }
   tries_ = 0;
+  refusal_.clear();
   ++tally_.mirrors;
   context_.display.started(name_, stream.mirror, context_.what);
   mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
@@ -192,7 +194,7 @@ void Session::streamEnded() {
 void Session::fail(const std::string& sentence, bool forGood) {
   const bool first = tally_.mirrors == 0;
   if (first) refusal_ = sentence;
-  const bool late = awaySince_ && now() - *awaySince_ >= kMostAway;
+  const bool late = now() - awaySince_.value_or(begunAt_) >= kMostAway;
   if (forGood || stopping_ || late || now() >= deadline_ || !endpoint_->reopens() ||
       (first && !patient_)) {
     if (!first) notice(late ? sentence + "; given up" : sentence);

@@ -26,7 +26,7 @@ struct SessionContext {
 
 /// One after another a session reaches its sidecar, wakes it, and mirrors; if the stream breaks off
 /// and the endpoint can be reopened, it waits a little and begins again, and what a broken mirror
-/// became is asked of the sidecar first. To be tended after each round of the loop. Main thread
+/// became is asked of the sidecar first. After five minutes of trying in vain it gives up. To be tended after each round of the loop. Main thread
 /// only.
 class Session {
  public:
@@ -89,6 +89,7 @@ class Session {
   wire::MirrorSpec spec_;
   const bool patient_;
   const SessionContext& context_;
+  const TimePoint begunAt_;
   const TimePoint deadline_;  // Of the ttl; max() without one.
 
   State state_ = State::kReaching;

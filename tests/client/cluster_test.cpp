@@ -214,6 +214,14 @@ TEST(Kubectl, IsQuotedWithoutItsLogLines) {
   EXPECT_EQ(sentenceOf(""), "");
 }
 
+TEST(Kubectl, IsForbiddenWhatTheApiServerRefuses) {
+  EXPECT_TRUE(isForbidden("Error from server (Forbidden): pods \"x\" is forbidden\n"));
+  EXPECT_TRUE(
+      isForbidden("error: error upgrading connection: pods \"x\" is forbidden: User \"eve\" "
+                  "cannot create resource \"pods/portforward\"\n"));
+  EXPECT_FALSE(isForbidden("error: lost connection to pod\n"));
+}
+
 TEST(JsonSplitter, FindsObjectsHoweverTheyArriveCut) {
   const std::string one = R"({"a": "}\"{\\", "b": [{"c": {}}]})";
   const std::string two = "{}";

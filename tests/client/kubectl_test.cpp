@@ -330,6 +330,19 @@ TEST(Workload, OnePodsFailureDoesNotEndTheOthers) {
                                       "be mirrored: 1"));
 }
 
+TEST(Workload, ThatMayNotBeForwardedIsNotTriedAgain) {
+  FakeCluster cluster(1);
+  cluster.addDeployment("web-0\n");
+  cluster.write(
+      "fail.port-forward",
+      "error: error upgrading connection: pods \"web-0\" is forbidden: User \"eve\" cannot "
+      "create resource \"pods/portforward\"");
+  Process client(MIRROR_BINARY, {"deploy/web", "80"}, cluster.environment());
+  EXPECT_EQ(client.wait(), 3);
+  EXPECT_THAT(client.err(), HasSubstr("pods \"web-0\" is forbidden"));
+  EXPECT_EQ(cluster.forwards().size(), 0U);
+}
+
 TEST(Workload, NoMorePodsThanAllowedAreMirroredAtATime) {
   LivingSidecar pod("x");
   LocalProgram program;
