@@ -78,6 +78,8 @@ void Session::tend() {
 void Session::tendReaching() {
   switch (endpoint_->state()) {
     case Endpoint::State::kOpening:
+      if (now() >= deadline_)
+        fail("the time of the mirror is over before its sidecar is reached", true);
       return;
     case Endpoint::State::kOpen:
       return wake();

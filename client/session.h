@@ -26,8 +26,8 @@ struct SessionContext {
 
 /// One after another a session reaches its sidecar, wakes it, and mirrors; if the stream breaks off
 /// and the endpoint can be reopened, it waits a little and begins again, and what a broken mirror
-/// became is asked of the sidecar first. After five minutes of trying in vain it gives up. To be tended after each round of the loop. Main thread
-/// only.
+/// became is asked of the sidecar first. After five minutes of trying in vain it gives up. To be
+/// tended after each round of the loop. Main thread only.
 class Session {
  public:
   /// `name`: "pod/web-0"; empty where there is only one. `spec`: what to ask for; its ttl, if there

@@ -1,9 +1,14 @@
 // What is read out of the cluster's objects and of kubectl's words.
+#include "client/cluster.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "client/json_splitter.h"
 #include "client/kubectl.h"
+#include "client/pod_endpoint.h"
 #include "client/pod_watch.h"
 #include "client/pods.h"
 #include "client/port_forward.h"
@@ -11,6 +16,7 @@
 #include "client/target.h"
 #include "client/token_secret.h"
 #include "tests/client/cluster_objects.h"
+#include "tests/support/temp_dir.h"
 
 namespace dormouse::client {
 namespace {
@@ -311,6 +317,48 @@ TEST(Tally, SaysWhatIsKnownAndWhatIsNot) {
   unknown.unaccounted = 1;
   EXPECT_FALSE(unknown.complete());
   EXPECT_THAT(unknown.verdict(""), HasSubstr("the ledger of 1 mirror is lost"));
+}
+
+// A kubectl that never answers, and says nothing.
+class Hanging : public testing::Test {
+ protected:
+  Hanging() {
+    directory_.write("kubectl", "#!/bin/sh\nexec sleep 60\n");
+    std::filesystem::permissions(directory_.path() / "kubectl", std::filesystem::perms::owner_all);
+  }
+
+  test::TempDir directory_;
+  EventLoop loop_;
+  ManualClock clock_;
+};
+
+TEST_F(Hanging, IsNotWaitedForEndlessly) {
+  const Kubectl kubectl({(directory_.path() / "kubectl").string(), "", "", ""}, "");
+  const Cluster cluster(
+      kubectl, loop_, clock_,
+      [this] {
+        clock_.advance(std::chrono::minutes(1));
+        return false;
+      },
+      [](const std::string&) {});
+  EXPECT_THAT(sentenceFrom<ClusterError>([&] { cluster.call({"get", "pods"}); }),
+              AllOf(HasSubstr("kubectl get does not end"), HasSubstr("log-in")));
+}
+
+TEST_F(Hanging, EndsTheWayToAPod) {
+  const Kubectl kubectl({(directory_.path() / "kubectl").string(), "", "", ""}, "");
+  PodEndpoint endpoint(podOf({}), {}, "secret", kubectl, loop_, clock_);
+  for (const char* trouble : {"port-forward does not come to listen", "get pod does not answer"}) {
+    endpoint.open();
+    endpoint.tend();
+    clock_.advance(std::chrono::seconds(59));
+    endpoint.tend();
+    EXPECT_EQ(endpoint.state(), Endpoint::State::kOpening);
+    clock_.advance(std::chrono::seconds(1));
+    endpoint.tend();
+    EXPECT_EQ(endpoint.state(), Endpoint::State::kFailed);
+    EXPECT_THAT(endpoint.trouble(), HasSubstr(trouble));
+  }
 }
 
 }  // namespace

@@ -46,5 +46,15 @@ TEST(Session, ThatIsReachedAtLastIsNotRefused) {
   EXPECT_EQ(run.session->code(), ExitCode::kDelivered);
 }
 
+TEST(Session, DoesNotOutliveItsTimeOnTheWay) {
+  SessionHarness run(kNowhere, seconds(30), true);
+  run.way.state = Endpoint::State::kOpening;
+  run.pass(seconds(29));
+  EXPECT_FALSE(run.session->over());
+  run.pass(seconds(2));
+  EXPECT_TRUE(run.session->over());
+  EXPECT_THAT(run.session->refusal(), HasSubstr("before its sidecar is reached"));
+}
+
 }  // namespace
 }  // namespace dormouse::client
