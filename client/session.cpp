@@ -65,6 +65,7 @@ void Session::tend() {
     case State::kMirroring:
       return tendMirroring();
     case State::kAway:
+      if (now() >= deadline_) return conclude();
       if (now() < retryAt_) return;
       state_ = State::kReaching;
       return endpoint_->open();

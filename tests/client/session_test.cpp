@@ -56,5 +56,18 @@ TEST(Session, DoesNotOutliveItsTimeOnTheWay) {
   EXPECT_THAT(run.session->refusal(), HasSubstr("before its sidecar is reached"));
 }
 
+TEST(Session, DoesNotOutliveItsTimeBetweenTwoTries) {
+  SessionHarness run(kNowhere, seconds(100), true);
+  run.way.state = Endpoint::State::kFailed;
+  run.way.trouble = "pod/web-0: no way";
+  run.pass(seconds(99));
+  EXPECT_FALSE(run.session->over());
+  const int tries = run.way.opened;
+  run.pass(seconds(1));
+  EXPECT_TRUE(run.session->over());
+  EXPECT_EQ(run.way.opened, tries);
+  EXPECT_EQ(run.session->refusal(), "pod/web-0: no way");
+}
+
 }  // namespace
 }  // namespace dormouse::client
