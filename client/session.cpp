@@ -7,6 +7,7 @@ namespace {
 
 constexpr Nanos kFirstRetry = std::chrono::milliseconds(500);
 constexpr Nanos kLongestRetry = std::chrono::seconds(15);
+constexpr Nanos kWorked = std::chrono::seconds(30);  // A mirror that lived so long did work.
 constexpr Nanos kMostAway = std::chrono::minutes(5);
 constexpr Nanos kTick = std::chrono::milliseconds(200);
 
@@ -160,7 +161,7 @@ void Session::begin(OpenedStream stream) {
     notice("mirrored again; what came in " + formatSpan(span) + " was not seen");
     awaySince_.reset();
   }
-  tries_ = 0;
+  mirrorAt_ = now();
   refusal_.clear();
   ++tally_.mirrors;
   context_.display.started(name_, stream.mirror, context_.what);
@@ -189,6 +190,7 @@ void Session::streamEnded() {
     sentence += " (kubectl: " + trouble + ")";
   }
   draining_.push_back(std::move(mirror_));
+  if (now() - mirrorAt_ >= kWorked) tries_ = 0;
   awaySince_ = now();
   ++tally_.interruptions;
   goAway(sentence + "; reconnecting");

@@ -104,7 +104,8 @@ class Session {
   std::optional<Report> report_;
   Tally tally_;  // Without the local accounts of mirror_ and draining_.
 
-  // Away: since when, and how often coming back was tried.
+  TimePoint mirrorAt_;  // Of the last mirror's begin.
+  // Away: since when, and how often coming back was tried since a mirror lived for some time.
   std::optional<TimePoint> awaySince_;
   unsigned tries_ = 0;
   TimePoint retryAt_ = TimePoint::max();

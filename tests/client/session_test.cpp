@@ -69,5 +69,22 @@ TEST(Session, DoesNotOutliveItsTimeBetweenTwoTries) {
   EXPECT_EQ(run.session->refusal(), "pod/web-0: no way");
 }
 
+TEST(Session, WhoseMirrorsEndAtOnceComesBackMoreAndMoreSlowly) {
+  FakeSidecar sidecar;
+  sidecar.on("GET /v1/stream", [](Call& call) { call.beginStream(); });
+  SessionHarness run(sidecar.url(), kNoTtl, true);
+  const auto mirrors = [&] { return run.session->tally().mirrors; };
+  const auto away = [&] { return run.session->tally().interruptions; };
+  for (unsigned i = 1; i <= 6; ++i) {
+    ASSERT_TRUE(run.until([&] { return mirrors() == i && away() == i; })) << run.shown();
+    if (i < 6) run.clock.advance(seconds(15));
+  }
+  // The sixth wait is 15 s.
+  run.pass(seconds(14));
+  EXPECT_EQ(run.way.opened, 6);
+  run.pass(seconds(1));
+  EXPECT_EQ(run.way.opened, 7);
+}
+
 }  // namespace
 }  // namespace dormouse::client
