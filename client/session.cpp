@@ -189,9 +189,9 @@ void Session::streamEnded() {
   if (const std::string trouble = endpoint_->trouble(); !trouble.empty()) {
     sentence += " (kubectl: " + trouble + ")";
   }
+  awaySince_ = mirror_->livedUntil();
   draining_.push_back(std::move(mirror_));
-  if (now() - mirrorAt_ >= kWorked) tries_ = 0;
-  awaySince_ = now();
+  if (*awaySince_ - mirrorAt_ >= kWorked) tries_ = 0;
   ++tally_.interruptions;
   goAway(sentence + "; reconnecting");
 }

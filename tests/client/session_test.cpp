@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "tests/client/session_harness.h"
 #include "tests/client/stream.h"
@@ -84,6 +85,47 @@ TEST(Session, WhoseMirrorsEndAtOnceComesBackMoreAndMoreSlowly) {
   EXPECT_EQ(run.way.opened, 6);
   run.pass(seconds(1));
   EXPECT_EQ(run.way.opened, 7);
+}
+
+TEST(Session, NoticesThatAStreamIsDeadBySilence) {
+  FakeSidecar sidecar;
+  Flag heartbeat;
+  std::atomic<int> streams = 0;
+  sidecar.on("GET /v1/stream", [&](Call& call) {
+    call.beginStream();
+    if (++streams == 1) {
+      call.send(Stream().text());
+      heartbeat.await();
+      std::vector<std::uint8_t> bytes;
+      wire::appendHeartbeat(bytes);
+      call.send({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      call.awaitClose();
+    } else {
+      call.send(Stream().ledger(deliveredLedger(0)).text());
+    }
+  });
+  sidecar.on("DELETE /v1/mirrors/",
+             [](Call& call) { call.answer(200, reportJson(deliveredLedger(0))); });
+  SessionHarness run(sidecar.url(), kNoTtl, true);
+  ASSERT_TRUE(run.until([&] { return run.session->mirroring(); }));
+  run.pass(seconds(15));
+  EXPECT_EQ(run.session->tally().interruptions, 0U);
+  // The heartbeat may take its time; this process slept, and finds it late.
+  heartbeat.set();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  run.clock.advance(seconds(15));
+  run.session->tend();
+  EXPECT_EQ(run.session->tally().interruptions, 0U);
+  run.pass(seconds(19));
+  EXPECT_EQ(run.session->tally().interruptions, 0U);
+  run.pass(seconds(1));
+  EXPECT_EQ(run.session->tally().interruptions, 1U);
+  EXPECT_THAT(run.shown(),
+              HasSubstr("the stream broke off: nothing came for 20.0 s; reconnecting"));
+  run.pass(seconds(1));
+  ASSERT_TRUE(run.until([&] { return run.session->over(); }));
+  EXPECT_GE(run.session->tally().away, seconds(20)) << "the silence was not seen either";
+  EXPECT_EQ(run.way.opened, 2);
 }
 
 }  // namespace
