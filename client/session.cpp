@@ -180,6 +180,11 @@ void Session::streamEnded() {
   if (ledger) account(ledger);
   unresolved_ = ledger ? "" : mirror_->id();
   broken_ = !ledger;
+  if (ledger && !stopping_ && !name_.empty() && endedByWish(*ledger) &&
+      !ledger->endedBecause.empty()) {
+    notice("the sidecar ended the mirror (" + ledger->endedBecause + ")");
+  }
+  expired_ = ledger && ledger->endedBecause == "ttl";
   const bool wished = stopping_ || (ledger && endedByWish(*ledger));
   if (wished || !endpoint_->reopens() || now() >= deadline_) return conclude();
   std::string sentence = "the stream broke off";

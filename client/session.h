@@ -41,13 +41,17 @@ class Session {
 
   bool readOn();
   void tend();
-  /// The user has had enough. To be called once.
+  /// The user has had enough. Called again: at once.
   void stop();
   TimePoint nextAt() const;
 
   bool over() const { return state_ == State::kOver && draining_.empty(); }
   /// The session ended because its pod did.
   bool gone() const { return gone_; }
+  /// The sidecar ended the last mirror because its time was over.
+  bool expired() const { return expired_; }
+  /// No other mirror follows.
+  bool concluding() const { return state_ == State::kConcluding || state_ == State::kOver; }
   bool mirroring() const { return state_ == State::kMirroring; }
   const std::string& name() const { return name_; }
   /// What was counted so far. The sidecars' part: of mirrors that have ended.
@@ -99,6 +103,7 @@ class Session {
   std::string unresolved_;  // Id of a broken mirror, until its ledger has come or is lost.
   bool stopping_ = false;
   bool gone_ = false;
+  bool expired_ = false;
   bool broken_ = false;  // The last stream ended without a ledger.
   std::string refusal_;
   std::optional<Report> report_;

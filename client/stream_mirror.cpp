@@ -78,8 +78,8 @@ void StreamMirror::endStream() {
 }
 
 void StreamMirror::stop() {
-  stopping_ = true;
-  if (!reader_) {  // Nothing more to ask for: only local programs are waited for.
+  if (std::exchange(stopping_, true) ||
+      !reader_) {  // Nothing more to ask for: only local programs are waited for.
     giveUpAt_ = clock_.now();
     return;
   }

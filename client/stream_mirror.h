@@ -26,7 +26,8 @@ class StreamMirror {
   bool readOn();
   void tend();
   /// The user has had enough: asks the sidecar to end the mirror, and reads on to its ledger; if
-  /// the stream is over, gives up what local programs have not taken.
+  /// the stream is over, gives up what local programs have not taken. Called again: waits no
+  /// longer.
   void stop();
   /// When tend() has something to do though nothing happens.
   TimePoint nextAt() const;

@@ -343,6 +343,36 @@ TEST(Workload, ThatMayNotBeForwardedIsNotTriedAgain) {
   EXPECT_EQ(cluster.forwards().size(), 0U);
 }
 
+TEST(Workload, EndsWithTheFirstMirrorWhoseTimeIsOver) {
+  LivingSidecar later("later");
+  FakeSidecar first;
+  Flag over;
+  first.on("GET /v1/stream", [&](Call& call) {
+    call.beginStream("m-first");
+    call.send(one(1, "first"));
+    over.await();
+    std::string report = reportJson(deliveredLedger(1));
+    report.insert(1, R"("ended_because":"ttl",)");
+    std::vector<std::uint8_t> bytes;
+    wire::appendLedger(bytes, report);
+    call.send({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  });
+  LocalProgram program;
+  FakeCluster cluster;
+  cluster.addPod({"web-a", "uid-a"}, portOf(first));
+  cluster.addPod({"web-b", "uid-b"}, later.port());
+  cluster.addDeployment("web-a\nweb-b\n");
+  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
+  ASSERT_TRUE(client.awaitOutput("mirror m-first"));
+  ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-"));
+  ASSERT_EQ(program.await(2).size(), 2U);
+  over.set();
+  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
+  EXPECT_THAT(client.out(), AllOf(HasSubstr("pod/web-a: the sidecar ended the mirror (ttl)"),
+                                  HasSubstr("pod/web-b: ended with the first mirror whose"),
+                                  HasSubstr("verdict: 2 of 2 connections delivered from 2 pods")));
+}
+
 TEST(Workload, NoMorePodsThanAllowedAreMirroredAtATime) {
   LivingSidecar pod("x");
   LocalProgram program;
