@@ -57,7 +57,7 @@ void Session::tend() {
     tally_.local.bytes += (*mirror)->account().bytes;
     mirror = draining_.erase(mirror);
   }
-  endpoint_->tend();
+  if (endpoint_) endpoint_->tend();
   switch (state_) {
     case State::kReaching:
       return tendReaching();
@@ -267,6 +267,8 @@ void Session::tendConcluding() {
   }
   if (mirror_) draining_.push_back(std::move(mirror_));
   state_ = State::kOver;
+  // Local programs may take long for the rest, for which the sidecar is not needed.
+  endpoint_.reset();
 }
 
 // `report` is of a mirror that has ended, or should have.

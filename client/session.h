@@ -89,7 +89,7 @@ class Session {
   TimePoint now() const { return context_.clock.now(); }
 
   const std::string name_;
-  const std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<Endpoint> endpoint_;  // Null once kOver.
   wire::MirrorSpec spec_;
   const bool patient_;
   const SessionContext& context_;

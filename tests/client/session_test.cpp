@@ -128,5 +128,19 @@ TEST(Session, NoticesThatAStreamIsDeadBySilence) {
   EXPECT_EQ(run.way.opened, 2);
 }
 
+TEST(Session, ThatIsOverLeavesItsWay) {
+  FakeSidecar sidecar;
+  sidecar.on("GET /v1/stream", [](Call& call) {
+    call.beginStream();
+    call.send(Stream().ledger(deliveredLedger(0)).text());
+  });
+  SessionHarness run(sidecar.url(), kNoTtl, true);
+  ASSERT_TRUE(run.until([&] { return run.session->mirroring(); }));
+  EXPECT_TRUE(run.way.alive);
+  ASSERT_TRUE(run.until([&] { return run.session->over(); }));
+  EXPECT_FALSE(run.way.alive);
+  run.turn();
+}
+
 }  // namespace
 }  // namespace dormouse::client
