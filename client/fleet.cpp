@@ -38,7 +38,7 @@ Fleet::Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string t
     add(chosen.pods.at(0));
     return;
   }
-  for (const Pod& pod : chosen.pods) note({false, pod});
+  for (const Pod& pod : chosen.pods) note({false, pod, false});
   if (waiting_.empty()) throw ClusterError(nothingRuns(arguments.target, chosen.pods));
   fill();
   if (sessions_.empty()) throw ClusterError(noneAnswers());
@@ -65,6 +65,7 @@ std::string Fleet::noneAnswers() const {
 }
 
 void Fleet::note(const PodEvent& event) {
+  if (event.first) waiting_.clear();
   if (event.deleted || !event.pod.running()) {
     waiting_.erase(event.pod.uid);
   } else if (taken_.count(event.pod.uid) == 0) {

@@ -361,5 +361,25 @@ TEST_F(Hanging, EndsTheWayToAPod) {
   }
 }
 
+TEST(PodWatch, TellsWhereANewListBegins) {
+  test::TempDir directory;
+  std::string event = R"({"type":"ADDED","object":)" + PodText{}.text() + "}";
+  directory.write("event", event + event);
+  directory.write("kubectl", "#!/bin/sh\ncat " + (directory.path() / "event").string() + "\n");
+  std::filesystem::permissions(directory.path() / "kubectl", std::filesystem::perms::owner_all);
+  const Kubectl kubectl({(directory.path() / "kubectl").string(), "", "", ""}, "");
+  EventLoop loop;
+  ManualClock clock;
+  PodWatch watch(kubectl, "app=web", loop, clock, [](const std::string&) {});
+  std::vector<bool> firsts;
+  for (int i = 0; i < 1000 && firsts.size() < 4; ++i) {
+    watch.tend();
+    loop.poll(clock.now() + std::chrono::milliseconds(10), clock);
+    clock.advance(std::chrono::milliseconds(10));
+    for (const PodEvent& found : watch.take()) firsts.push_back(found.first);
+  }
+  EXPECT_THAT(firsts, ElementsAre(true, false, true, false));
+}
+
 }  // namespace
 }  // namespace dormouse::client
