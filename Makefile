@@ -24,27 +24,15 @@ IMAGE_PACKAGES := \
   buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
   util-linux procps iproute2
 
-# Installs those of $(1) that are missing, with sudo where needed.
-define install
-@missing=$$(for p in $(1); do \
-    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
-if [ -n "$$missing" ]; then \
-  echo "installing:" $$missing; \
-  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-  $$sudo apt-get update -qq && \
-  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-fi
-endef
-
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps build install demo test e2e-deps e2e image-deps images golden bench format lint clean
+.PHONY: help deps build install demo test e2e-deps e2e-check e2e image-deps images golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
-	$(call install,$(PACKAGES))
+deps: ## Install the packages that are missing (sudo where needed); starts no service
+	@e2e/cluster/deps $(PACKAGES)
 
 e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no service
 	@e2e/cluster/deps $(E2E_PACKAGES)
@@ -53,8 +41,10 @@ build: deps ## Build the release binaries: build/release/sidecar/dormouse-sideca
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar dormouse-injector kubectl-mirror
 
-install: build ## Install the client below PREFIX (/usr/local): kubectl-mirror and its completion
-	@cmake --install build/release --component client --prefix "$(PREFIX)"
+install: build ## Install the client below PREFIX (/usr/local; sudo where needed): kubectl-mirror and its completion
+	@sudo=; to="$(PREFIX)/bin"; while [ ! -e "$$to" ]; do to=$$(dirname "$$to"); done; \
+	[ "$$(id -u)" = 0 ] || [ -w "$$to" ] || sudo=sudo; \
+	$$sudo cmake --install build/release --component client --prefix "$(PREFIX)"
 
 demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
 	@e2e/demo/run build/release
@@ -67,11 +57,14 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_FLAGS)
 
-e2e: build image-deps e2e-deps ## Run the suite on a real Kubernetes of one node, built and ended here (root, Go 1.24)
+e2e: e2e-check build image-deps e2e-deps ## Run the suite on a real Kubernetes of one node, built and ended here (root, Go 1.24)
 	@e2e/run $(E2E_FLAGS)
 
+e2e-check:
+	@e2e/run --check
+
 image-deps:
-	$(call install,$(IMAGE_PACKAGES))
+	@e2e/cluster/deps $(IMAGE_PACKAGES)
 
 images: image-deps ## Build the container images as OCI archives in build/images, with their SBOMs, and test them
 	@images/build $(IMAGE_FLAGS)
@@ -101,5 +94,5 @@ lint: deps ## Check the format and the lint rules; everything is an error
 	git ls-files '*.cpp' | grep -v '^fuzz/' | tidy build/dev && git ls-files 'fuzz/*.cpp' | tidy build/fuzz
 
 clean: ## Remove everything that was built, and end the end-to-end tests' cluster
-	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down
+	@[ ! -e build/e2e/programs ] || env -u E2E_CLUSTER e2e/cluster/down
 	@rm -rf build

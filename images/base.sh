@@ -1,6 +1,6 @@
-# Sourced by images/build, after images/store.sh: base_image ARCH… makes the build stage's BASE where no
+# Sourced by images/build, after images/store.sh: base_image ARCH makes the build stage's BASE where no
 # image can be pulled, and sets `base` to its name. It is Debian 12 with the tools and the libraries for
-# these architectures. Its two parts, which take minutes, are kept under ~/.cache/dormouse-images by the
+# this architecture. Its two parts, which take minutes, are kept under ~/.cache/dormouse-images by the
 # hash of what they are made from; delete that directory to take newer Debian packages.
 release=bookworm mirror=http://deb.debian.org
 
@@ -22,6 +22,13 @@ have() { store inspect --type image "$1" >/dev/null 2>&1; }
 build_store() { store build -q --isolation chroot -f - "$@" >/dev/null; }
 
 base_image() {
+  # One build at a time writes there; the next finds what it has made. What a killed one has left is
+  # nobody's then.
+  local cache_lock cache=${XDG_CACHE_HOME:-$HOME/.cache}/dormouse-images
+  mkdir -p "$cache"
+  exec {cache_lock}>"$cache/.lock"
+  flock "$cache_lock"
+  rm -f "$cache"/*.part.*
   local native arch debian context packages=() architectures=() lists=() parts=()
   native=$(dpkg --print-architecture)
   architectures=("$native")
@@ -49,24 +56,23 @@ base_image() {
   have "$debian" || build_store -t "$debian" "${file%/*}" <<<"FROM scratch
 ADD ${file##*/} /"
 
-  # The static libraries, for each architecture.
+  # The static libraries.
   context=$out/base
   mkdir -p "$context"
   cp images/deps images/target.sh "$context"
-  for arch; do
-    parts+=("$arch-$({ echo "${parts[0]}" "$arch"; cat images/deps images/target.sh; } | hash_of)")
-    if ! cached deps "${parts[-1]}"; then
-      echo "images: compiling the static libraries for $arch (once; minutes)" >&2
-      build_store --output "type=tar,dest=$part" "$context" <<<"FROM $debian AS deps
+  parts+=("$1-$({ echo "${parts[0]}" "$1"; cat images/deps images/target.sh; } | hash_of)")
+  if ! cached deps "${parts[1]}"; then
+    echo "images: compiling the static libraries for $1 (once; minutes)" >&2
+    build_store --output "type=tar,dest=$part" "$context" <<<"FROM $debian AS deps
 COPY deps target.sh /images/
-RUN /images/deps $arch /opt/dormouse/$arch
+RUN /images/deps $1 /opt/dormouse/$1
 FROM scratch
 COPY --from=deps /opt/dormouse /opt/dormouse"
-      mv "$part" "$file"
-    fi
-    ln -f "$file" "$context/deps-$arch.tar" 2>/dev/null || cp "$file" "$context/deps-$arch.tar"
-  done
-  base=localhost/dormouse-base:$(echo "${parts[@]}" | hash_of)
+    mv "$part" "$file"
+  fi
+  cp --remove-destination "$file" "$context/deps-$1.tar"
+  base=localhost/dormouse-base:${parts[1]}
   have "$base" || build_store -t "$base" "$context" <<<"FROM $debian
-$(for arch; do echo "ADD deps-$arch.tar /"; done)"
+ADD deps-$1.tar /"
+  exec {cache_lock}>&-
 }

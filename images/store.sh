@@ -10,10 +10,9 @@ done
 
 out=$PWD/build/images
 mkdir -p "$out"
+storage=(--root "$out/storage" --runroot "$out/run" --storage-driver "${STORAGE_DRIVER:-overlay}")
 # store ARGUMENT…: the tool (buildah or podman) on that storage.
-store() {
-  "$tool" --root "$out/storage" --runroot "$out/run" --storage-driver "${STORAGE_DRIVER:-overlay}" "$@"
-}
+store() { "$tool" "${storage[@]}" "$@"; }
 
 # pack IMAGE FILE REFERENCE: writes an image of the storage as an OCI archive, under that name.
 pack() {

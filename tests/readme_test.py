@@ -164,6 +164,7 @@ def main():
         os.execv(source / "e2e/in_namespace", ["in_namespace", sys.executable, "-B", __file__,
                                                source, sidecar, client, "inside"])
     os.environ["PATH"] += ":/usr/sbin:/sbin"
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"  # No proxy is in this network.
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     sys.path.insert(0, str(source / "tests/integration"))
     from lab.nginx import Nginx

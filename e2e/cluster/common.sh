@@ -18,6 +18,11 @@ node_address=198.18.$((number >> 6)).$((number % 64 * 4 + 2))
 pod_range=10.244.0.0/16
 service_range=10.96.0.0/16
 
+# What is on this machine is reached without its proxy. Some programs know no ranges.
+no_proxy=${no_proxy:-${NO_PROXY:-}}
+no_proxy=${no_proxy:+$no_proxy,}127.0.0.1,localhost,$node_address,198.18.0.0/15,$service_range,$pod_range
+export no_proxy NO_PROXY=$no_proxy
+
 # In the order in which they start: each needs those before it.
 parts=(etcd containerd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
 
@@ -25,10 +30,15 @@ say() { echo "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # own: the node that these scripts start; kind: a cluster of kind's; foreign: the one KUBECONFIG names.
+# Many a developer's shell exports KUBECONFIG, so that alone is no order to work in that cluster.
 case ${E2E_CLUSTER:-} in
+  '') cluster=own ;;
   kind) cluster=kind ;;
-  '') [[ ${KUBECONFIG:-$kubeconfig} == "$kubeconfig" ]] && cluster=own || cluster=foreign ;;
-  *) fail "E2E_CLUSTER=$E2E_CLUSTER is not known: leave it empty, or set it to kind." ;;
+  foreign)
+    cluster=foreign
+    kubeconfig=${KUBECONFIG:?E2E_CLUSTER=foreign takes the cluster that KUBECONFIG names, and it names none}
+    ;;
+  *) fail "E2E_CLUSTER=$E2E_CLUSTER is not known: leave it empty, or set it to kind or foreign." ;;
 esac
 
 # Ends with a sentence unless the cluster is one of the node's that these scripts start.

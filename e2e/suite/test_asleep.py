@@ -1,4 +1,4 @@
-"""Case 3: a sleeping sidecar holds nothing and disturbs nobody."""
+"""A sleeping sidecar holds nothing and disturbs nobody."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Case 4: the developer's ways to a pod's traffic."""
+"""The developer's ways to a pod's traffic."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Case 8: whatever fails, pods start and go on, and what was broken is repaired."""
+"""Whatever fails, pods start and go on, and what was broken is repaired."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Case 2: which pods get the sidecar, and what they get."""
+"""Which pods get the sidecar, and what they get."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Case 1: the chart, installed with the built images."""
+"""The chart, installed with the built images."""
 
 import base64
 import socket

@@ -1,4 +1,4 @@
-"""Case 6: each level of Pod Security gets what it admits, and no pod fails to be created."""
+"""Each level of Pod Security gets what it admits, and no pod fails to be created."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Case 10: several developers on one pod."""
+"""Several developers on one pod."""
 
 import pytest
 

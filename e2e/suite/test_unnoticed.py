@@ -1,4 +1,4 @@
-"""Case 5: the pod cannot notice that it is mirrored."""
+"""The pod cannot notice that it is mirrored."""
 
 import base64
 import http.client

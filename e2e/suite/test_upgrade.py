@@ -1,4 +1,4 @@
-"""Case 9: from the release before, and back, and away. Each begins where the one above ended."""
+"""From the release before, and back, and away. Each begins where the one above ended."""
 
 import io
 import json

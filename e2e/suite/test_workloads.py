@@ -1,4 +1,4 @@
-"""Case 7: every kind of workload; what runs to completion completes with the sidecar in it."""
+"""Every kind of workload; what runs to completion completes with the sidecar in it."""
 
 import json
 
