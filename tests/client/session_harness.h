@@ -2,6 +2,8 @@
 // opens and breaks.
 #pragma once
 
+#include <poll.h>
+
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -55,6 +57,11 @@ class SessionHarness {
       clock.advance(step);
       turn();
     }
+  }
+  /// Waits for something to read, and leaves it unread; false after 10 s.
+  bool awaitArrival() {
+    pollfd waiting{loop_.fd(), POLLIN, 0};
+    return ::poll(&waiting, 1, 10'000) == 1;
   }
   std::string shown() const { return out_.str(); }
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <thread>
 
 #include "tests/client/session_harness.h"
 #include "tests/client/stream.h"
@@ -112,7 +111,7 @@ TEST(Session, NoticesThatAStreamIsDeadBySilence) {
   EXPECT_EQ(run.session->tally().interruptions, 0U);
   // The heartbeat may take its time; this process slept, and finds it late.
   heartbeat.set();
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  ASSERT_TRUE(run.awaitArrival());
   run.clock.advance(seconds(15));
   run.session->tend();
   EXPECT_EQ(run.session->tally().interruptions, 0U);
