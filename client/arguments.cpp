@@ -322,6 +322,9 @@ std::string helpText() {
          "pods of it, also those that come later. 8080:3000 copies every connection to the pod's\n"
          "port 8080 to 127.0.0.1:3000; 8080 alone means 8080:8080. pcap writes one pod's packets,\n"
          "both directions, for wireshark -k -i -.\n"
+         "kubectl is run without a terminal: if your cluster asks for a log-in on it, log in "
+         "first,\n"
+         "for example by kubectl get pods.\n"
          "Ctrl-C ends the mirror and prints what became of everything that was seen; a second\n"
          "Ctrl-C exits at once.\n"
       << visibleOptions()

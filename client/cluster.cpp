@@ -9,6 +9,8 @@ namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(100);
 constexpr Nanos kLong = std::chrono::seconds(3);
+// A log-in in a browser may take minutes; what asks on the terminal would wait for ever.
+constexpr Nanos kLongest = std::chrono::minutes(3);
 
 }  // namespace
 
@@ -24,9 +26,13 @@ std::string Cluster::call(const std::vector<std::string>& arguments) const {
   try {
     const KubectlCall call(kubectl_, arguments, loop_);
     const TimePoint longAfter = clock_.now() + kLong;
+    const TimePoint deadline = clock_.now() + kLongest;
     std::string told;
     while (!call.done()) {
       if (cancelled_()) throw ClusterError("stopped before kubectl answered");
+      if (clock_.now() >= deadline) {
+        throw ClusterError("kubectl " + arguments.at(0) + " does not end; " + kLogInFirst);
+      }
       loop_.poll(clock_.now() + kTick, clock_);
       if (clock_.now() < longAfter || call.done()) continue;
       if (const std::string said = call.errorText(); said != told) {

@@ -19,7 +19,7 @@ class Cluster {
   Cluster(const Kubectl& kubectl, EventLoop& loop, const Clock& clock,
           std::function<bool()> cancelled, std::function<void(const std::string&)> notice);
 
-  /// Standard output of one call. Throws ClusterError.
+  /// Standard output of one call, which may take three minutes. Throws ClusterError.
   std::string call(const std::vector<std::string>& arguments) const;
   /// One object. Throws ClusterError.
   Poco::JSON::Object::Ptr get(const std::string& kind, const std::string& name) const;
@@ -35,6 +35,10 @@ class Cluster {
   const std::function<bool()> cancelled_;
   const std::function<void(const std::string&)> notice_;
 };
+
+/// What to do where kubectl may be asking on a terminal that it does not have.
+inline constexpr const char* kLogInFirst =
+    "should the cluster want a log-in, do that first, for example by kubectl get pods";
 
 /// How long the API server may take to answer one `get`; a log-in before it may take longer.
 inline constexpr const char* kRequestTimeout = "--request-timeout=20s";

@@ -7,6 +7,9 @@
 namespace dormouse::client {
 namespace {
 
+// Mirrors that were woken together end by their time together, give or take this.
+constexpr Nanos kTogether = std::chrono::seconds(5);
+
 TimePoint deadlineOf(const wire::MirrorSpec& spec, const Clock& clock) {
   return spec.ttl.count() == 0 ? TimePoint::max() : clock.now() + spec.ttl;
 }
@@ -35,7 +38,7 @@ Fleet::Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string t
     add(chosen.pods.at(0));
     return;
   }
-  for (const Pod& pod : chosen.pods) note({false, pod});
+  for (const Pod& pod : chosen.pods) note({false, pod, false});
   if (waiting_.empty()) throw ClusterError(nothingRuns(arguments.target, chosen.pods));
   fill();
   if (sessions_.empty()) throw ClusterError(noneAnswers());
@@ -62,6 +65,7 @@ std::string Fleet::noneAnswers() const {
 }
 
 void Fleet::note(const PodEvent& event) {
+  if (event.first) waiting_.clear();
   if (event.deleted || !event.pod.running()) {
     waiting_.erase(event.pod.uid);
   } else if (taken_.count(event.pod.uid) == 0) {
@@ -115,13 +119,16 @@ void Fleet::tend() {
   for (const auto& session : sessions_) {
     if (session->over()) continue;
     session->tend();
+    if (session->expired()) deadline_ = std::min(deadline_, context_.clock.now());
     if (!session->over()) continue;
     lastWasGone_ = session->gone();
     if (watch_ && !session->refusal().empty()) {
       context_.display.notice("not mirrored: " + session->refusal());
     }
   }
-  if (!watch_ || stopping_ || context_.clock.now() >= deadline_) return;
+  if (!watch_ || stopping_) return;
+  if (context_.clock.now() - kTogether >= deadline_) endRest();
+  if (context_.clock.now() >= deadline_) return;
   watch_->tend();
   for (const PodEvent& event : watch_->take()) note(event);
   fill();
@@ -131,6 +138,16 @@ void Fleet::tend() {
                             " is left; waiting for the next one (Ctrl-C ends)");
   }
   aloneAnnounced_ = alone;
+}
+
+// Mirrors that were woken later than the first that ended by its time.
+void Fleet::endRest() {
+  if (std::exchange(restEnded_, true)) return;
+  for (const auto& session : sessions_) {
+    if (session->concluding()) continue;
+    context_.display.notice(session->name() + ": ended with the first mirror whose time was over");
+    session->stop();
+  }
 }
 
 void Fleet::stop() {

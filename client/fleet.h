@@ -16,13 +16,14 @@
 namespace dormouse::client {
 
 /// Owns one session per pod; of a workload at most so many at a time as --max-pods says. A pod that
-/// goes is kept for its account. To be tended after each round of the loop. Main thread only.
+/// goes is kept for its account. The first mirror of a workload that ends by its time ends the run.
+/// To be tended after each round of the loop. Main thread only.
 class Fleet {
  public:
   /// A sidecar at a URL.
   Fleet(const Arguments& arguments, const SessionContext& context);
-  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running, or the
-  /// agent of none.
+  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running, or
+  /// the agent of none.
   Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string token,
         const Kubectl& kubectl, const SessionContext& context);
 
@@ -45,6 +46,7 @@ class Fleet {
   void note(const PodEvent& event);
   void fill();
   void add(const Pod& pod);
+  void endRest();
   std::size_t living() const;
   wire::MirrorSpec specForNow() const;
 
@@ -52,12 +54,13 @@ class Fleet {
   const SessionContext& context_;
   const Kubectl* kubectl_ = nullptr;
   const std::string token_;
-  const TimePoint deadline_;
+  TimePoint deadline_;  // Of the ttl, or of the sidecars' own, once one mirror has shown it.
   std::unique_ptr<PodWatch> watch_;     // Of a workload.
   std::map<std::string, Pod> waiting_;  // By uid: running, not mirrored yet.
   std::set<std::string> taken_;         // Uids that got a session.
   std::vector<std::unique_ptr<Session>> sessions_;
   bool stopping_ = false;
+  bool restEnded_ = false;
   bool lastWasGone_ = false;
   bool crowdAnnounced_ = false;
   bool aloneAnnounced_ = false;

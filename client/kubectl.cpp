@@ -90,6 +90,12 @@ std::string KubectlCall::errorText() const {
   return sentenceOf(err_.text());
 }
 
+bool isForbidden(std::string_view errorOutput) {
+  // "Error from server (Forbidden): …"; of an upgrade, "error: … pods "x" is forbidden: User …".
+  return errorOutput.find("(Forbidden)") != std::string_view::npos ||
+         errorOutput.find(" is forbidden: ") != std::string_view::npos;
+}
+
 std::string sentenceOf(std::string_view errorOutput) {
   std::string_view last;
   while (!errorOutput.empty()) {

@@ -57,6 +57,9 @@ class BoundedText {
   bool overflowed_ = false;
 };
 
+/// True if `errorOutput` says that the API server refuses by its rules: asking again is no use.
+bool isForbidden(std::string_view errorOutput);
+
 /// One call that answers and ends. Ask done() after each round of the loop.
 class KubectlCall final : private ChildListener {
  public:
@@ -68,6 +71,8 @@ class KubectlCall final : private ChildListener {
   const std::string& output() const;
   /// REQUIRES: done(). The API server says that there is no such object.
   bool notFound() const;
+  /// REQUIRES: done(). The API server refuses by its rules.
+  bool forbidden() const { return status_ != 0 && isForbidden(err_.text()); }
   /// What it has written to standard error so far, perhaps how to log in. Printable lines.
   std::string errorText() const;
 

@@ -7,8 +7,8 @@
 namespace dormouse::client {
 namespace {
 
-// From the start of port-forward to the line that it listens; a log-in may come in between.
-constexpr Nanos kForwardTime = std::chrono::seconds(60);
+// From open() to the line that port-forward listens; a log-in may come in between.
+constexpr Nanos kOpenTime = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -26,6 +26,7 @@ void PodEndpoint::open() {
   call_.reset();
   trouble_.clear();
   state_ = State::kOpening;
+  patientUntil_ = clock_.now() + kOpenTime;
   if (std::exchange(fresh_, false)) return forward();
   try {
     call_ = std::make_unique<KubectlCall>(
@@ -40,12 +41,15 @@ void PodEndpoint::tend() {
   if (state_ == State::kOpen && forward_->ended()) return fail(State::kFailed, trouble());
   if (state_ != State::kOpening) return;
   if (call_) {
-    if (call_->done()) look();
+    if (call_->done()) return look();
+    if (clock_.now() >= patientUntil_) {
+      fail(State::kFailed, "pod/" + pod_.name + ": kubectl get pod does not answer");
+    }
   } else if (forward_->localPort() != 0) {
     state_ = State::kOpen;
   } else if (forward_->ended()) {
     const std::string said = forward_->trouble();
-    fail(State::kFailed,
+    fail(forward_->forbidden() ? State::kUseless : State::kFailed,
          "pod/" + pod_.name + ": kubectl port-forward: " + (said.empty() ? "it ended" : said));
   } else if (clock_.now() >= patientUntil_) {
     fail(State::kFailed, "pod/" + pod_.name + ": kubectl port-forward does not come to listen");
@@ -56,6 +60,7 @@ void PodEndpoint::look() {
   const auto call = std::move(call_);
   const std::string uid = pod_.uid;
   if (call->notFound()) return fail(State::kGone, "pod/" + pod_.name + " is gone");
+  if (call->forbidden()) return fail(State::kUseless, "kubectl: " + call->errorText());
   try {
     pod_ = podFromJson(*objectFromText(call->output()));
   } catch (const std::runtime_error& error) {  // ClusterError, ObjectError
@@ -73,7 +78,6 @@ void PodEndpoint::forward() {
   try {
     const std::uint16_t port = controlPortOf(pod_, wish_, kubectl_.typedOptions());
     forward_ = std::make_unique<PortForward>(kubectl_, pod_.name, port, loop_);
-    patientUntil_ = clock_.now() + kForwardTime;
   } catch (const NoAgentError& error) {
     fail(State::kUseless, error.what());
   } catch (const ObjectError& error) {
@@ -86,6 +90,7 @@ void PodEndpoint::forward() {
 void PodEndpoint::fail(State state, std::string sentence) {
   state_ = state;
   trouble_ = std::move(sentence);
+  call_.reset();
   forward_.reset();
 }
 

@@ -24,7 +24,7 @@ PodEvent podEventFromText(std::string_view text) {
   if (!pod || (type != "ADDED" && type != "MODIFIED" && type != "DELETED")) {
     throw ObjectError("kubectl tells of something but a change of a pod");
   }
-  return {type == "DELETED", podFromJson(*pod)};
+  return {type == "DELETED", podFromJson(*pod), false};
 }
 
 PodWatch::PodWatch(const Kubectl& kubectl, std::string selector, EventLoop& loop,
@@ -46,6 +46,7 @@ void PodWatch::tend() {
   splitter_ = JsonSplitter(kMostEventBytes);
   err_ = BoundedText(kMostErrorOutput);
   ended_ = confused_ = false;
+  listing_ = true;
   startedAt_ = now;
   ChildListener& listener = *this;
   try {
@@ -65,6 +66,7 @@ void PodWatch::onOutput(std::string_view bytes) {
     for (const std::string& text : splitter_.feed(bytes)) {
       if (events_.size() >= kMostEvents) throw ObjectError("kubectl tells of endless changes");
       events_.push_back(podEventFromText(text));
+      events_.back().first = std::exchange(listing_, false);
     }
   } catch (const std::exception& error) {
     confused_ = true;

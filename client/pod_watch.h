@@ -15,6 +15,7 @@ namespace dormouse::client {
 struct PodEvent {
   bool deleted = false;
   Pod pod;
+  bool first = false;  // Of a new list: what was known before may be gone.
 };
 
 /// Runs `kubectl get pods --watch`, and anew, after a pause, whenever it ends; each time all pods
@@ -46,6 +47,7 @@ class PodWatch final : private ChildListener {
   std::vector<PodEvent> events_;
   JsonSplitter splitter_;
   BoundedText err_;
+  bool listing_ = false;  // The next event is the first.
   bool ended_ = true;
   bool confused_ = false;  // It wrote something else; the rest is not read.
   bool announced_ = false;

@@ -25,6 +25,8 @@ class PortForward final : private ChildListener {
   /// 0 until kubectl listens.
   std::uint16_t localPort() const { return localPort_; }
   bool ended() const { return ended_; }
+  /// The API server refuses by its rules.
+  bool forbidden() const { return isForbidden(err_); }
   /// What kubectl said last on standard error; empty if nothing. Printable.
   std::string trouble() const { return sentenceOf(err_); }
 

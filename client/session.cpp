@@ -7,6 +7,7 @@ namespace {
 
 constexpr Nanos kFirstRetry = std::chrono::milliseconds(500);
 constexpr Nanos kLongestRetry = std::chrono::seconds(15);
+constexpr Nanos kWorked = std::chrono::seconds(30);  // A mirror that lived so long did work.
 constexpr Nanos kMostAway = std::chrono::minutes(5);
 constexpr Nanos kTick = std::chrono::milliseconds(200);
 
@@ -34,7 +35,8 @@ Session::Session(std::string name, std::unique_ptr<Endpoint> endpoint, wire::Mir
       spec_(std::move(spec)),
       patient_(patient),
       context_(context),
-      deadline_(deadlineOf(spec_, context.clock.now())) {
+      begunAt_(context.clock.now()),
+      deadline_(deadlineOf(spec_, begunAt_)) {
   endpoint_->open();
 }
 
@@ -55,7 +57,7 @@ void Session::tend() {
     tally_.local.bytes += (*mirror)->account().bytes;
     mirror = draining_.erase(mirror);
   }
-  endpoint_->tend();
+  if (endpoint_) endpoint_->tend();
   switch (state_) {
     case State::kReaching:
       return tendReaching();
@@ -64,6 +66,7 @@ void Session::tend() {
     case State::kMirroring:
       return tendMirroring();
     case State::kAway:
+      if (now() >= deadline_) return conclude();
       if (now() < retryAt_) return;
       state_ = State::kReaching;
       return endpoint_->open();
@@ -77,6 +80,8 @@ void Session::tend() {
 void Session::tendReaching() {
   switch (endpoint_->state()) {
     case Endpoint::State::kOpening:
+      if (now() >= deadline_)
+        fail("the time of the mirror is over before its sidecar is reached", true);
       return;
     case Endpoint::State::kOpen:
       return wake();
@@ -156,7 +161,8 @@ void Session::begin(OpenedStream stream) {
     notice("mirrored again; what came in " + formatSpan(span) + " was not seen");
     awaySince_.reset();
   }
-  tries_ = 0;
+  mirrorAt_ = now();
+  refusal_.clear();
   ++tally_.mirrors;
   context_.display.started(name_, stream.mirror, context_.what);
   mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
@@ -174,6 +180,11 @@ void Session::streamEnded() {
   if (ledger) account(ledger);
   unresolved_ = ledger ? "" : mirror_->id();
   broken_ = !ledger;
+  if (ledger && !stopping_ && !name_.empty() && endedByWish(*ledger) &&
+      !ledger->endedBecause.empty()) {
+    notice("the sidecar ended the mirror (" + ledger->endedBecause + ")");
+  }
+  expired_ = ledger && ledger->endedBecause == "ttl";
   const bool wished = stopping_ || (ledger && endedByWish(*ledger));
   if (wished || !endpoint_->reopens() || now() >= deadline_) return conclude();
   std::string sentence = "the stream broke off";
@@ -183,8 +194,9 @@ void Session::streamEnded() {
   if (const std::string trouble = endpoint_->trouble(); !trouble.empty()) {
     sentence += " (kubectl: " + trouble + ")";
   }
+  awaySince_ = mirror_->livedUntil();
   draining_.push_back(std::move(mirror_));
-  awaySince_ = now();
+  if (*awaySince_ - mirrorAt_ >= kWorked) tries_ = 0;
   ++tally_.interruptions;
   goAway(sentence + "; reconnecting");
 }
@@ -192,7 +204,7 @@ void Session::streamEnded() {
 void Session::fail(const std::string& sentence, bool forGood) {
   const bool first = tally_.mirrors == 0;
   if (first) refusal_ = sentence;
-  const bool late = awaySince_ && now() - *awaySince_ >= kMostAway;
+  const bool late = now() - awaySince_.value_or(begunAt_) >= kMostAway;
   if (forGood || stopping_ || late || now() >= deadline_ || !endpoint_->reopens() ||
       (first && !patient_)) {
     if (!first) notice(late ? sentence + "; given up" : sentence);
@@ -255,6 +267,8 @@ void Session::tendConcluding() {
   }
   if (mirror_) draining_.push_back(std::move(mirror_));
   state_ = State::kOver;
+  // Local programs may take long for the rest, for which the sidecar is not needed.
+  endpoint_.reset();
 }
 
 // `report` is of a mirror that has ended, or should have.

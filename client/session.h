@@ -26,8 +26,8 @@ struct SessionContext {
 
 /// One after another a session reaches its sidecar, wakes it, and mirrors; if the stream breaks off
 /// and the endpoint can be reopened, it waits a little and begins again, and what a broken mirror
-/// became is asked of the sidecar first. To be tended after each round of the loop. Main thread
-/// only.
+/// became is asked of the sidecar first. After five minutes of trying in vain it gives up. To be
+/// tended after each round of the loop. Main thread only.
 class Session {
  public:
   /// `name`: "pod/web-0"; empty where there is only one. `spec`: what to ask for; its ttl, if there
@@ -41,13 +41,17 @@ class Session {
 
   bool readOn();
   void tend();
-  /// The user has had enough. To be called once.
+  /// The user has had enough. Called again: at once.
   void stop();
   TimePoint nextAt() const;
 
   bool over() const { return state_ == State::kOver && draining_.empty(); }
   /// The session ended because its pod did.
   bool gone() const { return gone_; }
+  /// The sidecar ended the last mirror because its time was over.
+  bool expired() const { return expired_; }
+  /// No other mirror follows.
+  bool concluding() const { return state_ == State::kConcluding || state_ == State::kOver; }
   bool mirroring() const { return state_ == State::kMirroring; }
   const std::string& name() const { return name_; }
   /// What was counted so far. The sidecars' part: of mirrors that have ended.
@@ -85,10 +89,11 @@ class Session {
   TimePoint now() const { return context_.clock.now(); }
 
   const std::string name_;
-  const std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<Endpoint> endpoint_;  // Null once kOver.
   wire::MirrorSpec spec_;
   const bool patient_;
   const SessionContext& context_;
+  const TimePoint begunAt_;
   const TimePoint deadline_;  // Of the ttl; max() without one.
 
   State state_ = State::kReaching;
@@ -98,12 +103,14 @@ class Session {
   std::string unresolved_;  // Id of a broken mirror, until its ledger has come or is lost.
   bool stopping_ = false;
   bool gone_ = false;
+  bool expired_ = false;
   bool broken_ = false;  // The last stream ended without a ledger.
   std::string refusal_;
   std::optional<Report> report_;
   Tally tally_;  // Without the local accounts of mirror_ and draining_.
 
-  // Away: since when, and how often coming back was tried.
+  TimePoint mirrorAt_;  // Of the last mirror's begin.
+  // Away: since when, and how often coming back was tried since a mirror lived for some time.
   std::optional<TimePoint> awaySince_;
   unsigned tries_ = 0;
   TimePoint retryAt_ = TimePoint::max();

@@ -1,5 +1,7 @@
 #include "client/stream_mirror.h"
 
+#include "client/tally.h"
+
 namespace dormouse::client {
 namespace {
 
@@ -7,6 +9,9 @@ namespace {
 // to take what is held for them.
 constexpr Nanos kLedgerTime = std::chrono::seconds(2);
 constexpr Nanos kDrainTime = std::chrono::seconds(3);
+// The sidecar breaks its silence every five seconds. TCP does not tell: behind kubectl or a proxy
+// the near connection lives on when the far one is lost.
+constexpr Nanos kMostSilence = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -18,7 +23,8 @@ StreamMirror::StreamMirror(OpenedStream stream, std::shared_ptr<const ControlCli
       clock_(clock),
       replayer_(ports, loop, clock),
       early_(std::move(stream.early)),
-      reader_(std::make_unique<StreamReader>(std::move(stream.socket), loop, replayer_)) {}
+      reader_(std::make_unique<StreamReader>(std::move(stream.socket), loop, replayer_)),
+      heardAt_(clock.now()) {}
 
 bool StreamMirror::readOn() {
   if (!reader_) return false;
@@ -31,7 +37,9 @@ bool StreamMirror::readOn() {
 
 void StreamMirror::tend() {
   const TimePoint now = clock_.now();
-  if (reader_ && (reader_->ended() || !replayer_.ledgerJson().empty() || now >= giveUpAt_)) {
+  if (reader_) listen(now);
+  if (reader_ &&
+      (silent_ || reader_->ended() || !replayer_.ledgerJson().empty() || now >= giveUpAt_)) {
     endStream();
   }
   replayer_.tend(now);
@@ -42,8 +50,23 @@ void StreamMirror::tend() {
   }
 }
 
+void StreamMirror::listen(TimePoint now) {
+  const auto heard = [&] { return std::exchange(received_, reader_->received()) != received_; };
+  if (heard()) heardAt_ = now;
+  if (now - heardAt_ < kMostSilence || reader_->ended()) return;
+  // Perhaps it was this process that slept: what came meanwhile is there.
+  reader_->read();
+  if (heard()) {
+    heardAt_ = now;
+  } else {
+    silent_ = !reader_->ended();
+  }
+}
+
 void StreamMirror::endStream() {
-  streamError_ = reader_->error();
+  streamError_ =
+      silent_ ? "nothing came for " + formatSpan(clock_.now() - heardAt_) : reader_->error();
+  livedUntil_ = silent_ ? heardAt_ : clock_.now();
   reader_.reset();
   try {
     if (!replayer_.ledgerJson().empty()) ledger_ = parseReport(replayer_.ledgerJson());
@@ -55,8 +78,8 @@ void StreamMirror::endStream() {
 }
 
 void StreamMirror::stop() {
-  stopping_ = true;
-  if (!reader_) {  // Nothing more to ask for: only local programs are waited for.
+  if (std::exchange(stopping_, true) ||
+      !reader_) {  // Nothing more to ask for: only local programs are waited for.
     giveUpAt_ = clock_.now();
     return;
   }

@@ -12,9 +12,10 @@
 
 namespace dormouse::client {
 
-/// Replays a stream until it ends, and then lets local programs have what is held for them: without
-/// a limit if the stream ended by itself, for a program may be paused in a debugger; shortly if a
-/// stop was asked for. To be tended after each round of the loop. Main thread only.
+/// Replays a stream until it ends or is silent for 20 s, and then lets local programs have what is
+/// held for them: without a limit if the stream ended by itself, for a program may be paused in a
+/// debugger; shortly if a stop was asked for. To be tended after each round of the loop. Main
+/// thread only.
 class StreamMirror {
  public:
   /// `ports`, `loop` and `clock` must outlive this.
@@ -25,11 +26,14 @@ class StreamMirror {
   bool readOn();
   void tend();
   /// The user has had enough: asks the sidecar to end the mirror, and reads on to its ledger; if
-  /// the stream is over, gives up what local programs have not taken.
+  /// the stream is over, gives up what local programs have not taken. Called again: waits no
+  /// longer.
   void stop();
   /// When tend() has something to do though nothing happens.
   TimePoint nextAt() const;
 
+  /// Until when the stream is known to have lived. Only once streamOver().
+  TimePoint livedUntil() const { return livedUntil_; }
   /// Nothing more comes from the sidecar.
   bool streamOver() const { return !reader_; }
   /// Every local connection has its fate.
@@ -50,6 +54,7 @@ class StreamMirror {
   const std::string& removeError() const { return removeError_; }
 
  private:
+  void listen(TimePoint now);
   void endStream();
 
   const std::string id_;
@@ -59,6 +64,10 @@ class StreamMirror {
   Replayer replayer_;
   std::vector<std::uint8_t> early_;       // Read with the head, not decoded yet.
   std::unique_ptr<StreamReader> reader_;  // Null once the stream is over.
+  std::uint64_t received_ = 0;
+  TimePoint heardAt_;    // The last byte came.
+  bool silent_ = false;  // None came for too long.
+  TimePoint livedUntil_;
   bool stopping_ = false;
   bool gaveUp_ = false;
   TimePoint giveUpAt_ = TimePoint::max();  // Of waiting for the ledger, then for local programs.

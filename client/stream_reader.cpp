@@ -40,6 +40,7 @@ void StreamReader::onEvents(std::uint32_t) {
     std::size_t count = 0;
     switch (source_.read(buffer_, count)) {
       case StreamSource::Result::kRead:
+        received_ += count;
         try {
           decoder_.feed(std::span<const std::uint8_t>(buffer_).first(count));
         } catch (const wire::FrameError& error) {

@@ -26,6 +26,11 @@ class StreamReader final : private EventHandler {
   /// loop must not wait.
   bool readOn();
 
+  /// Reads now what is there.
+  void read() { onEvents(0); }
+
+  /// Bytes that have come since feed().
+  std::uint64_t received() const { return received_; }
   /// Nothing more comes. error() is empty if it ended in order between two records.
   bool ended() const { return ended_; }
   const std::string& error() const { return error_; }
@@ -38,6 +43,7 @@ class StreamReader final : private EventHandler {
   EventLoop& loop_;
   wire::FrameDecoder decoder_;
   std::vector<std::uint8_t> buffer_;
+  std::uint64_t received_ = 0;
   bool more_ = false;
   bool ended_ = false;
   std::string error_;

@@ -1,9 +1,14 @@
 // What is read out of the cluster's objects and of kubectl's words.
+#include "client/cluster.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "client/json_splitter.h"
 #include "client/kubectl.h"
+#include "client/pod_endpoint.h"
 #include "client/pod_watch.h"
 #include "client/pods.h"
 #include "client/port_forward.h"
@@ -11,6 +16,7 @@
 #include "client/target.h"
 #include "client/token_secret.h"
 #include "tests/client/cluster_objects.h"
+#include "tests/support/temp_dir.h"
 
 namespace dormouse::client {
 namespace {
@@ -214,6 +220,14 @@ TEST(Kubectl, IsQuotedWithoutItsLogLines) {
   EXPECT_EQ(sentenceOf(""), "");
 }
 
+TEST(Kubectl, IsForbiddenWhatTheApiServerRefuses) {
+  EXPECT_TRUE(isForbidden("Error from server (Forbidden): pods \"x\" is forbidden\n"));
+  EXPECT_TRUE(
+      isForbidden("error: error upgrading connection: pods \"x\" is forbidden: User \"eve\" "
+                  "cannot create resource \"pods/portforward\"\n"));
+  EXPECT_FALSE(isForbidden("error: lost connection to pod\n"));
+}
+
 TEST(JsonSplitter, FindsObjectsHoweverTheyArriveCut) {
   const std::string one = R"({"a": "}\"{\\", "b": [{"c": {}}]})";
   const std::string two = "{}";
@@ -303,6 +317,68 @@ TEST(Tally, SaysWhatIsKnownAndWhatIsNot) {
   unknown.unaccounted = 1;
   EXPECT_FALSE(unknown.complete());
   EXPECT_THAT(unknown.verdict(""), HasSubstr("the ledger of 1 mirror is lost"));
+}
+
+// A kubectl that never answers, and says nothing.
+class Hanging : public testing::Test {
+ protected:
+  Hanging() {
+    directory_.write("kubectl", "#!/bin/sh\nexec sleep 60\n");
+    std::filesystem::permissions(directory_.path() / "kubectl", std::filesystem::perms::owner_all);
+  }
+
+  test::TempDir directory_;
+  EventLoop loop_;
+  ManualClock clock_;
+};
+
+TEST_F(Hanging, IsNotWaitedForEndlessly) {
+  const Kubectl kubectl({(directory_.path() / "kubectl").string(), "", "", ""}, "");
+  const Cluster cluster(
+      kubectl, loop_, clock_,
+      [this] {
+        clock_.advance(std::chrono::minutes(1));
+        return false;
+      },
+      [](const std::string&) {});
+  EXPECT_THAT(sentenceFrom<ClusterError>([&] { cluster.call({"get", "pods"}); }),
+              AllOf(HasSubstr("kubectl get does not end"), HasSubstr("log-in")));
+}
+
+TEST_F(Hanging, EndsTheWayToAPod) {
+  const Kubectl kubectl({(directory_.path() / "kubectl").string(), "", "", ""}, "");
+  PodEndpoint endpoint(podOf({}), {}, "secret", kubectl, loop_, clock_);
+  for (const char* trouble : {"port-forward does not come to listen", "get pod does not answer"}) {
+    endpoint.open();
+    endpoint.tend();
+    clock_.advance(std::chrono::seconds(59));
+    endpoint.tend();
+    EXPECT_EQ(endpoint.state(), Endpoint::State::kOpening);
+    clock_.advance(std::chrono::seconds(1));
+    endpoint.tend();
+    EXPECT_EQ(endpoint.state(), Endpoint::State::kFailed);
+    EXPECT_THAT(endpoint.trouble(), HasSubstr(trouble));
+  }
+}
+
+TEST(PodWatch, TellsWhereANewListBegins) {
+  test::TempDir directory;
+  std::string event = R"({"type":"ADDED","object":)" + PodText{}.text() + "}";
+  directory.write("event", event + event);
+  directory.write("kubectl", "#!/bin/sh\ncat " + (directory.path() / "event").string() + "\n");
+  std::filesystem::permissions(directory.path() / "kubectl", std::filesystem::perms::owner_all);
+  const Kubectl kubectl({(directory.path() / "kubectl").string(), "", "", ""}, "");
+  EventLoop loop;
+  ManualClock clock;
+  PodWatch watch(kubectl, "app=web", loop, clock, [](const std::string&) {});
+  std::vector<bool> firsts;
+  for (int i = 0; i < 1000 && firsts.size() < 4; ++i) {
+    watch.tend();
+    loop.poll(clock.now() + std::chrono::milliseconds(10), clock);
+    clock.advance(std::chrono::milliseconds(10));
+    for (const PodEvent& found : watch.take()) firsts.push_back(found.first);
+  }
+  EXPECT_THAT(firsts, ElementsAre(true, false, true, false));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "tests/client/fake_cluster.h"
 #include "tests/client/fake_sidecar.h"
+#include "tests/client/living_sidecar.h"
 #include "tests/client/local_program.h"
 #include "tests/client/process.h"
 #include "tests/client/stream.h"
@@ -17,47 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-std::uint16_t portOf(const FakeSidecar& sidecar) {
-  const std::string url = sidecar.url();
-  return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-}
-
-std::string one(std::uint64_t id, const std::string& bytes) {
-  return Stream().open(id).data(id, bytes).close(id).text();
-}
-
-/// A sidecar whose streams bring one connection and then last until they are deleted.
-class LivingSidecar {
- public:
-  explicit LivingSidecar(const std::string& bytes) {
-    sidecar_.on("GET /v1/stream", [this, bytes](Call& call) {
-      ++streams_;
-      call.beginStream();
-      call.send(one(1, bytes));
-      deleted_.await();
-      call.send(Stream().ledger(deliveredLedger(1)).text().substr(4));
-    });
-    sidecar_.on("DELETE /v1/mirrors/m-0123456789ab ", [this](Call& call) {
-      deleted_.set();
-      call.answer(200, reportJson(deliveredLedger(1)));
-    });
-  }
-  ~LivingSidecar() { deleted_.set(); }
-
-  FakeSidecar& sidecar() { return sidecar_; }
-  std::uint16_t port() const { return portOf(sidecar_); }
-  int streams() const { return streams_; }
-
- private:
-  std::atomic<int> streams_ = 0;
-  Flag deleted_;
-  FakeSidecar sidecar_;  // Last: its scripts use the others.
-};
-
-std::string pairTo(const LocalProgram& program) {
-  return "8080:" + std::to_string(program.port());
-}
 
 TEST(Pods, AreWokenWithTheSecretsTokenThroughAPortForward) {
   FakeSidecar sidecar;
@@ -261,107 +221,6 @@ TEST(Pods, ARefusalIsNotTriedAgainAndNamesNoToken) {
   EXPECT_EQ(client.wait(), 3);
   EXPECT_THAT(client.err(), AllOf(HasSubstr("401: unknown token"), Not(HasSubstr("secret"))));
   EXPECT_EQ(sidecar.calls().size(), 1U);
-}
-
-TEST(Workload, AllItsPodsAreMirroredAndCountedTogether) {
-  LivingSidecar first("first");
-  LivingSidecar second("second");
-  LocalProgram program;
-  FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, first.port());
-  cluster.addPod({"web-b", "uid-b"}, second.port());
-  cluster.addDeployment("web-a\nweb-b\n");
-  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
-  ASSERT_TRUE(client.awaitOutput("pod/web-a: mirror m-"));
-  ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-"));
-  ASSERT_EQ(program.await(2).size(), 2U);
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
-  EXPECT_THAT(client.out(), AllOf(HasSubstr("pod/web-a: the mirror has ended"),
-                                  HasSubstr("pod/web-b: the mirror has ended"),
-                                  HasSubstr("verdict: 2 of 2 connections delivered from 2 pods")));
-}
-
-TEST(Workload, APodThatIsReplacedIsPickedUp) {
-  LivingSidecar first("first");
-  LivingSidecar second("second");
-  LocalProgram program;
-  FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, first.port());
-  cluster.addDeployment("web-a\n");
-  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
-  ASSERT_TRUE(client.awaitOutput("pod/web-a: mirror m-"));
-  ASSERT_EQ(program.await(1).size(), 1U);
-  // First it goes; the next one is seen as it starts, and is not ready to be mirrored yet.
-  cluster.write("app=web.pods", "web-b\n");
-  cluster.removePod("web-a");
-  cluster.breakForwards();
-  ASSERT_TRUE(client.awaitOutput("no pod of deploy/web is left"));
-  PodText next{"web-b", "uid-b"};
-  next.agentState = R"({"waiting":{"reason":"PodInitializing"}})";
-  cluster.addPod(next, second.port());
-  next.agentState = PodText{}.agentState;
-  cluster.addPod(next, second.port());
-  ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-")) << client.out();
-  ASSERT_EQ(program.await(2).size(), 2U);
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 4) << "the ledger of the first is lost: " << client.out();
-  EXPECT_THAT(client.out(), HasSubstr("verdict: 2 of 2 connections delivered from 2 pods"));
-  EXPECT_EQ(first.streams(), 1);
-  EXPECT_EQ(second.streams(), 1);
-}
-
-TEST(Workload, OnePodsFailureDoesNotEndTheOthers) {
-  LivingSidecar good("good");
-  LocalProgram program;
-  FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, good.port());
-  PodText bare{"web-b", "uid-b"};
-  bare.annotated = bare.withAgent = false;
-  cluster.addPod(bare, 1);
-  cluster.addDeployment("web-a\nweb-b\n");
-  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
-  ASSERT_TRUE(client.awaitOutput("pod/web-a: mirror m-"));
-  ASSERT_TRUE(client.awaitOutput("not mirrored: pod/web-b has no mirror agent"));
-  ASSERT_EQ(program.await(1).size(), 1U);
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 1) << client.out();
-  EXPECT_THAT(client.out(), HasSubstr("verdict: 2 of 2 connections delivered; pods that could not "
-                                      "be mirrored: 1"));
-}
-
-TEST(Workload, NoMorePodsThanAllowedAreMirroredAtATime) {
-  LivingSidecar pod("x");
-  LocalProgram program;
-  FakeCluster cluster;
-  std::string names;
-  for (const char* name : {"web-a", "web-b", "web-c"}) {
-    cluster.addPod({name, std::string("uid-") + name}, pod.port());
-    names += std::string(name) + "\n";
-  }
-  cluster.addDeployment(names);
-  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program), "--max-pods", "2"},
-                 cluster.environment());
-  ASSERT_TRUE(client.awaitOutput("more pods than are mirrored: 2 (--max-pods)"));
-  ASSERT_EQ(program.await(2).size(), 2U);
-  EXPECT_EQ(pod.streams(), 2);
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
-}
-
-TEST(Workload, ThatMayNotBeWatchedIsMirroredAllTheSame) {
-  LivingSidecar pod("x");
-  LocalProgram program;
-  FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, pod.port());
-  cluster.addDeployment("web-a\n");
-  cluster.write("fail.watch", "Error from server (Forbidden): unknown (get pods)");
-  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
-  ASSERT_TRUE(client.awaitOutput("the pods cannot be watched (unknown (get pods))"));
-  ASSERT_TRUE(client.awaitOutput("mirror m-"));
-  ASSERT_EQ(program.await(1).size(), 1U);
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
 }
 
 TEST(PcapOfAPod, ComesThroughAPortForward) {

@@ -1,0 +1,57 @@
+// A sidecar that mirrors until it is told to stop, and what tests of pods say to and of it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "tests/client/fake_sidecar.h"
+#include "tests/client/local_program.h"
+#include "tests/client/stream.h"
+
+namespace dormouse::client {
+
+inline std::uint16_t portOf(const FakeSidecar& sidecar) {
+  const std::string url = sidecar.url();
+  return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+/// The records of a whole connection, with what begins a stream before them.
+inline std::string one(std::uint64_t id, const std::string& bytes) {
+  return Stream().open(id).data(id, bytes).close(id).text();
+}
+
+/// A sidecar whose streams bring one connection and then last until they are deleted.
+class LivingSidecar {
+ public:
+  explicit LivingSidecar(const std::string& bytes) {
+    sidecar_.on("GET /v1/stream", [this, bytes](Call& call) {
+      ++streams_;
+      call.beginStream();
+      call.send(one(1, bytes));
+      deleted_.await();
+      call.send(Stream().ledger(deliveredLedger(1)).text().substr(4));
+    });
+    sidecar_.on("DELETE /v1/mirrors/m-0123456789ab ", [this](Call& call) {
+      deleted_.set();
+      call.answer(200, reportJson(deliveredLedger(1)));
+    });
+  }
+  ~LivingSidecar() { deleted_.set(); }
+
+  FakeSidecar& sidecar() { return sidecar_; }
+  std::uint16_t port() const { return portOf(sidecar_); }
+  int streams() const { return streams_; }
+
+ private:
+  std::atomic<int> streams_ = 0;
+  Flag deleted_;
+  FakeSidecar sidecar_;  // Last: its scripts use the others.
+};
+
+/// 8080:PORT, as an argument.
+inline std::string pairTo(const LocalProgram& program) {
+  return "8080:" + std::to_string(program.port());
+}
+
+}  // namespace dormouse::client
