@@ -21,8 +21,8 @@ class Fleet {
  public:
   /// A sidecar at a URL.
   Fleet(const Arguments& arguments, const SessionContext& context);
-  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running, or the
-  /// agent of none.
+  /// Pods. `kubectl` must outlive this. Throws ClusterError if none of a workload is running, or
+  /// the agent of none.
   Fleet(const Arguments& arguments, const ChosenPods& chosen, std::string token,
         const Kubectl& kubectl, const SessionContext& context);
 
