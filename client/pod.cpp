@@ -79,12 +79,12 @@ const Pod::Container* agentOf(const Pod& pod, const AgentWish& wish) {
   throw NoAgentError(sentence);
 }
 
-// What the annotation says about the port. Throws if it says that there is no agent.
-std::uint16_t annotatedPort(const Pod& pod) {
+// What the annotation `text` says about the port. Throws if it says that there is no agent.
+std::uint16_t annotatedPort(const Pod& pod, std::string_view text) {
   const std::string start = "pod/" + pod.name;
   Object::Ptr status;
   try {
-    status = objectFromText(std::string_view(*pod.status).substr(0, kMostAnnotation));
+    status = objectFromText(text.substr(0, kMostAnnotation));
   } catch (const ObjectError& error) {
     throw ObjectError(start + ": its annotation " + kStatusAnnotation +
                       " cannot be read: " + error.what());
@@ -152,7 +152,7 @@ std::uint16_t controlPortOf(const Pod& pod, const AgentWish& wish,
   std::uint16_t port = wish.controlPort;
   // An agent that was put in by hand has no annotation.
   if (pod.status) {
-    const std::uint16_t written = annotatedPort(pod);
+    const std::uint16_t written = annotatedPort(pod, *pod.status);
     if (port == 0) port = written;
   } else if (agent == nullptr && !wish.container.empty()) {
     throw NoAgentError(start + " has no container " + printable(wish.container, 100));

@@ -13,7 +13,7 @@ namespace dormouse::client {
 namespace {
 
 struct KindNames {
-  Kind kind;
+  Kind kind = Kind::kPod;
   std::array<std::string_view, 4> names;  // The first is ours.
 };
 constexpr std::array<KindNames, 7> kKinds = {{
@@ -45,7 +45,7 @@ void append(std::string& selector, const std::string& requirement) {
 }
 
 std::string requirementOf(const Poco::JSON::Object& expression) {
-  const std::string key = checkedLabel(textAt(expression, {"key"}).value_or(""), false);
+  std::string key = checkedLabel(textAt(expression, {"key"}).value_or(""), false);
   const std::string what = textAt(expression, {"operator"}).value_or("");
   if (what == "Exists") return key;
   if (what == "DoesNotExist") return "!" + key;
