@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 BUILDS := release asan tsan fuzz
 
 # Only what apt-get knows by the same name on Debian 12 and Ubuntu 24.04.
@@ -17,24 +18,34 @@ PACKAGES := \
 # For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
 E2E_PACKAGES := \
   containerd runc containernetworking-plugins etcd-server iproute2 iptables \
-  gcc libc6-dev openssl curl util-linux python3 ca-certificates
+  gcc libc6-dev openssl curl util-linux ca-certificates python3 python3-venv nftables
+
+# For the images; Debian's buildah needs no daemon.
+IMAGE_PACKAGES := \
+  buildah mmdebstrap debian-archive-keyring qemu-user-static uidmap git python3 curl \
+  util-linux procps iproute2
+
+# Installs those of $(1) that are missing, with sudo where needed.
+define install
+@missing=$$(for p in $(1); do \
+    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+  echo "installing:" $$missing; \
+  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+  $$sudo apt-get update -qq && \
+  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help deps e2e-deps build demo test golden bench format lint clean
+.PHONY: help deps build install demo test e2e-deps e2e image-deps images golden bench format lint clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Install the packages that are missing (sudo where needed); nothing when all are there
-	@missing=$$(for p in $(PACKAGES); do \
-	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	  echo "installing:" $$missing; \
-	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq && \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	$(call install,$(PACKAGES))
 
 e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no service
 	@e2e/cluster/deps $(E2E_PACKAGES)
@@ -42,6 +53,9 @@ e2e-deps: deps ## Install what the end-to-end tests' cluster needs; starts no se
 build: deps ## Build the release binaries: build/release/sidecar/dormouse-sidecar, …/client/kubectl-mirror
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target dormouse-sidecar dormouse-injector kubectl-mirror
+
+install: build ## Install the client below PREFIX (/usr/local): kubectl-mirror and its completion
+	@cmake --install build/release --component client --prefix "$(PREFIX)"
 
 demo: build ## Mirror 100 real requests of a real nginx on this machine, and compare them byte for byte
 	@e2e/demo/run build/release
@@ -53,6 +67,16 @@ test: deps ## Build for release, asan, tsan and fuzzing, and run all tests
 	done
 	@printf 'subdirs(%s)\n' "$(BUILDS)" > build/CTestTestfile.cmake
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_FLAGS)
+
+e2e: build image-deps e2e-deps ## Run the suite on a real Kubernetes of one node, built and ended here (root, Go 1.24)
+	@e2e/run $(E2E_FLAGS)
+
+image-deps:
+	$(call install,$(IMAGE_PACKAGES))
+
+images: image-deps ## Build the container images as OCI archives in build/images, with their SBOMs, and test them
+	@images/build $(IMAGE_FLAGS)
+	@if command -v go >/dev/null; then images/testapp; else echo "no Go: the image of e2e/app is not built"; fi
 
 golden: deps ## Write the expected files of the golden tests anew; read the difference before you commit it
 	@cmake --preset release >/dev/null
@@ -73,9 +97,9 @@ format: deps ## Format all sources
 lint: deps ## Check the format and the lint rules; everything is an error
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@cmake --preset dev >/dev/null
-	@/usr/bin/python3 -B tests/tidy.py build/dev $(JOBS) $(filter-out fuzz/%, $(filter %.cpp, $(SOURCES)))
 	@cmake --preset fuzz >/dev/null
-	@/usr/bin/python3 -B tests/tidy.py build/fuzz $(JOBS) $(filter fuzz/%.cpp, $(SOURCES))
+	@tidy() { xargs -P $(JOBS) -n 1 clang-tidy-19 -p $$1 --quiet 2> >(grep -v ' warnings generated' >&2); }; \
+	git ls-files '*.cpp' | grep -v '^fuzz/' | tidy build/dev && git ls-files 'fuzz/*.cpp' | tidy build/fuzz
 
 clean: ## Remove everything that was built, and end the end-to-end tests' cluster
 	@[ ! -e build/e2e/programs ] || env -u KUBECONFIG -u E2E_CLUSTER e2e/cluster/down

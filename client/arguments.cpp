@@ -1,12 +1,14 @@
 #include "client/arguments.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
+#include "client/token_secret.h"
 #include "common/quote.h"
 
 namespace dormouse::client {
@@ -17,16 +19,33 @@ namespace po = boost::program_options;
 constexpr std::size_t kMostTokenBytes = 4096;
 
 po::options_description visibleOptions() {
+  po::options_description cluster("The cluster, as kubectl knows it");
+  cluster.add_options()  //
+      ("namespace,n", po::value<std::string>()->value_name("NAME"),
+       "the pod's namespace, instead of the context's")  //
+      ("context", po::value<std::string>()->value_name("NAME"),
+       "a context of the kubeconfig, instead of the current one")                         //
+      ("kubeconfig", po::value<std::string>()->value_name("FILE"), "another kubeconfig")  //
+      ("max-pods", po::value<std::string>()->value_name("10"),
+       "of a workload, how many pods to mirror at the same time");
   po::options_description connection("The sidecar");
   connection.add_options()  //
-      ("url", po::value<std::string>()->value_name("URL"),
-       "its control API, such as http://127.0.0.1:4747")  //
       ("token", po::value<std::string>()->value_name("TOKEN"),
        "the token; other users of this machine can see it, --token-file is better")  //
       ("token-file", po::value<std::string>()->value_name("FILE"),
-       "read the token from this file; without both, DORMOUSE_TOKEN is taken")  //
+       "read the token from this file; without both, DORMOUSE_TOKEN is taken, and without that the "
+       "namespace's Secret")                                                              //
+      ("secret", po::value<std::string>()->value_name("dormouse"), "that Secret's name")  //
+      ("as", po::value<std::string>()->value_name("NAME"),
+       "whose token of the Secret; the only one, or developer's, unless given")  //
+      ("container", po::value<std::string>()->value_name("dormouse"),
+       "the sidecar's container, where it was put into the pod by hand")  //
+      ("control-port", po::value<std::string>()->value_name("4747"),
+       "the port of the control API, instead of what the pod's annotation says")  //
+      ("url", po::value<std::string>()->value_name("URL"),
+       "no cluster: the control API is here, such as http://127.0.0.1:4747")  //
       ("ca-file", po::value<std::string>()->value_name("FILE"),
-       "PEM certificates to verify an https:// sidecar by, instead of the system's")  //
+       "PEM certificates to verify an https:// URL by, instead of the system's")  //
       ("insecure-skip-tls-verify", po::bool_switch(), "accept any certificate");
   po::options_description mirror("What to mirror");
   mirror.add_options()                                                                   //
@@ -50,7 +69,7 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(connection).add(mirror).add(local).add(general);
+  all.add(cluster).add(connection).add(mirror).add(local).add(general);
   return all;
 }
 
@@ -89,12 +108,8 @@ std::size_t sizeOf(std::string_view text) {
 }
 
 std::string checkedToken(std::string token, const std::string& from) {
-  const bool printable =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (token.empty()) throw UsageError("the token from " + from + " is empty");
-  if (!printable || token.size() > kMostTokenBytes) {
-    throw UsageError("the token from " + from +
-                     " is not a token: only printable ASCII without spaces is, up to 4096 bytes");
+  if (const std::string fault = faultOfToken(token); !fault.empty()) {
+    throw UsageError("the token from " + from + " " + fault);
   }
   return token;
 }
@@ -121,6 +136,7 @@ std::string chooseToken(const po::variables_map& values, const char* environment
   if (token) return checkedToken(*token, "--token");
   if (file) return tokenFromFile(*file);
   if (environmentToken != nullptr) return checkedToken(environmentToken, "DORMOUSE_TOKEN");
+  if (values.count("url") == 0) return "";  // The Secret's.
   throw UsageError("no token: give --token-file, --token or DORMOUSE_TOKEN");
 }
 
@@ -185,6 +201,58 @@ void readPairs(Arguments& result, const std::vector<std::string>& words) {
   if (result.pairs.empty()) throw UsageError("no port: give at least one, such as 8080:3000");
 }
 
+// Where a target stands, with what belongs to it.
+constexpr std::array<const char*, 8> kClusterOnly = {
+    "namespace", "context", "kubeconfig", "max-pods", "secret", "as", "container", "control-port"};
+
+std::string nameOf(const po::variables_map& values, const char* option) {
+  const auto name = textOf(values, option);
+  if (name && !isObjectName(*name)) {
+    throw UsageError(std::string("--") + option + ": " + inQuotes(*name) + " is no name");
+  }
+  return name.value_or("");
+}
+
+std::uint64_t numberOf(const po::variables_map& values, const char* option, std::uint64_t otherwise,
+                       std::uint64_t most) {
+  const auto text = textOf(values, option);
+  if (!text) return otherwise;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number == 0 || number > most) {
+    throw UsageError(std::string("--") + option + ": wanted is a number from 1 to " +
+                     std::to_string(most));
+  }
+  return number;
+}
+
+void readTarget(Arguments& result, const po::variables_map& values,
+                std::vector<std::string>& words) {
+  // A port, or a pair of them, is no target: the developer forgot it.
+  if (words.empty() || words.front().find_first_not_of("0123456789:") == std::string::npos) {
+    throw UsageError("no target: name a pod or a workload, such as pod/web-0 or deploy/web");
+  }
+  try {
+    result.target = parseTarget(words.front());
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  words.erase(words.begin());
+  result.kubectl.nameSpace = nameOf(values, "namespace");
+  result.kubectl.context = textOf(values, "context").value_or("");
+  result.kubectl.kubeconfig = textOf(values, "kubeconfig").value_or("");
+  if (const std::string secret = nameOf(values, "secret"); !secret.empty()) result.secret = secret;
+  result.as = textOf(values, "as").value_or("");
+  result.agent.container = nameOf(values, "container");
+  result.agent.controlPort = static_cast<std::uint16_t>(numberOf(values, "control-port", 0, 65535));
+  result.maxPods = numberOf(values, "max-pods", result.maxPods, 1000);
+  for (const char* name : {"ca-file", "insecure-skip-tls-verify"}) {
+    if (!values[name].defaulted() && values.count(name) != 0) {
+      throw UsageError(std::string("--") + name + " belongs to --url");
+    }
+  }
+}
+
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken) {
@@ -201,11 +269,13 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
     words.erase(words.begin());
   }
   if (values.count("url") == 0) {
-    throw UsageError(
-        "this version finds no pods by itself: forward the sidecar's port (kubectl port-forward "
-        "POD 4747) and give --url http://127.0.0.1:4747");
+    readTarget(result, values, words);
+  } else {
+    result.url = values["url"].as<std::string>();
+    for (const char* name : kClusterOnly) {
+      if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
+    }
   }
-  result.url = values["url"].as<std::string>();
   readPairs(result, words);
   result.spec = specOf(values, result);
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
@@ -224,29 +294,45 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   return result;
 }
 
+std::vector<OptionName> optionNames() {
+  std::vector<OptionName> names;
+  const po::options_description all = visibleOptions();
+  for (const auto& option : all.options()) {
+    const std::string shortForm =
+        option->canonical_display_name(po::command_line_style::allow_dash_for_short);
+    names.push_back({option->long_name(), shortForm.size() == 2 ? shortForm.substr(1) : "",
+                     option->semantic()->max_tokens() > 0, option->description()});
+  }
+  return names;
+}
+
 std::string versionText() {
   return DORMOUSE_VERSION;
 }
 
 std::string helpText() {
   std::ostringstream text;
-  text << "Copies a pod's incoming traffic onto local ports, while the pod's own server goes on\n"
-          "serving it.\n\n"
-          "  kubectl mirror --url URL [options] REMOTE:LOCAL [REMOTE:LOCAL ...]\n"
-          "  kubectl mirror pcap --url URL [options] PORT [PORT ...]\n\n"
-          "8080:3000 copies every connection to the pod's port 8080 to 127.0.0.1:3000; 8080 alone\n"
-          "means 8080:8080. pcap writes the packets, both directions, for wireshark -k -i -.\n"
-          "Ctrl-C ends the mirror and prints what became of everything that was seen; a second\n"
-          "Ctrl-C exits at once.\n"
-       << visibleOptions()
-       << "\nExit codes:\n"
-          "  0  everything seen was delivered (connections without payload and retransmitted\n"
-          "     packets aside, and what the mirror was told to leave out)\n"
-          "  1  some of it was not; the ledger says how much and why\n"
-          "  2  the command line is wrong\n"
-          "  3  the sidecar cannot be reached, or it refused\n"
-          "  4  the stream broke off without a ledger\n"
-          "A second Ctrl-C kills the program: 130 for the shell.\n";
+  text
+      << "Copies a pod's incoming traffic onto local ports, while the pod's own server goes on\n"
+         "serving it.\n\n"
+         "  kubectl mirror TARGET REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n"
+         "  kubectl mirror pcap TARGET PORT [PORT ...] [options]\n"
+         "  kubectl mirror --url URL REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n\n"
+         "TARGET is pod/NAME, or deploy/NAME, sts/NAME, ds/NAME, rs/NAME, job/NAME, svc/NAME: all\n"
+         "pods of it, also those that come later. 8080:3000 copies every connection to the pod's\n"
+         "port 8080 to 127.0.0.1:3000; 8080 alone means 8080:8080. pcap writes one pod's packets,\n"
+         "both directions, for wireshark -k -i -.\n"
+         "Ctrl-C ends the mirror and prints what became of everything that was seen; a second\n"
+         "Ctrl-C exits at once.\n"
+      << visibleOptions()
+      << "\nExit codes:\n"
+         "  0  everything seen was delivered (connections without payload and retransmitted\n"
+         "     packets aside, and what the mirror was told to leave out)\n"
+         "  1  some of it was not; the ledger says how much and why\n"
+         "  2  the command line is wrong\n"
+         "  3  the pod or its sidecar cannot be reached, or it refused\n"
+         "  4  a stream broke off without a ledger\n"
+         "A second Ctrl-C kills the program: 130 for the shell.\n";
   return text.str();
 }
 

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "client/kubectl.h"
+#include "client/pod.h"
+#include "client/target.h"
 #include "wire/mirror_spec.h"
 
 namespace dormouse::client {
@@ -21,8 +24,14 @@ struct PortPair {
 
 struct Arguments {
   Command command = Command::kMirror;
-  std::string url;                        // http:// or https://, of the control API.
-  std::string token;                      // Never empty, printable ASCII.
+  std::string url;    // http:// or https://, of the control API; empty if target counts.
+  Target target;      // Only without a URL.
+  std::string token;  // Printable ASCII. Empty only without a URL: the Secret's is taken.
+  std::string secret = "dormouse";  // The Secret with the tokens,
+  std::string as;                   // and the principal; empty: the only one, or developer.
+  AgentWish agent;
+  std::size_t maxPods = 10;               // Of a workload, mirrored at the same time.
+  KubectlOptions kubectl;                 // Its program is not the command line's to set.
   std::vector<PortPair> pairs;            // Each remote port once.
   wire::MirrorSpec spec;                  // What to ask the sidecar for.
   std::string toHost = "127.0.0.1";       // Where the local ports are.
@@ -42,6 +51,15 @@ class UsageError : public std::runtime_error {
 /// `arguments` without the program's name; `environmentToken` is DORMOUSE_TOKEN, null if unset.
 /// Reads the token file. Throws UsageError.
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken);
+
+/// An option as it is typed, for completion.
+struct OptionName {
+  std::string longName;   // Without its hyphens.
+  std::string shortName;  // A letter, or empty.
+  bool takesValue = false;
+  std::string description;
+};
+std::vector<OptionName> optionNames();
 
 /// What --help prints, exit codes included.
 std::string helpText();

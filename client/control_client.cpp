@@ -6,6 +6,7 @@
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SSLManager.h>
 #include <Poco/Net/SecureStreamSocket.h>
+#include <openssl/err.h>
 
 #include <algorithm>
 #include <array>
@@ -129,8 +130,8 @@ void readBody(TimedReader& reader, Answer& answer) {
     // Not the sidecar's own answer, or one from before its handlers: the status says it.
   }
   if (sentence.empty()) sentence = answer.head.getReason();
-  throw ControlError(std::to_string(static_cast<int>(answer.head.getStatus())) + ": " +
-                     printable(sentence));
+  const int status = static_cast<int>(answer.head.getStatus());
+  throw ControlError(std::to_string(status) + ": " + printable(sentence), status);
 }
 
 std::string streamMirror(const HTTPResponse& head) {
@@ -151,6 +152,9 @@ Poco::Net::Context::Ptr tlsContext(const TlsOptions& tls) {
                                      tls.skipVerify ? Context::VERIFY_NONE : Context::VERIFY_STRICT,
                                      9, tls.caFile.empty());
   context->requireMinimumProtocol(Context::PROTO_TLSV1_2);
+  // Poco ignores what OpenSSL makes of its parameters; left in this thread's queue, it would be
+  // taken for the next socket's error.
+  ERR_clear_error();
   return context;
 }
 
@@ -209,7 +213,7 @@ OpenedStream ControlClient::openStream(const wire::MirrorSpec& spec,
     stream.early.assign(answer.body.begin(), answer.body.end());
     return stream;
   } catch (const ControlError& error) {
-    throw ControlError(where() + error.what());
+    throw ControlError(where() + error.what(), error.status());
   } catch (const Poco::TimeoutException&) {
     throw ControlError(where() + "no answer in time");
   } catch (const Poco::Exception& error) {
@@ -227,7 +231,7 @@ Report ControlClient::callMirror(const std::string& method, const std::string& i
     if (answer.head.getStatus() != HTTPResponse::HTTP_OK) refuse(answer);
     return parseReport(answer.body);
   } catch (const ControlError& error) {
-    throw ControlError(where() + error.what());
+    throw ControlError(where() + error.what(), error.status());
   } catch (const std::invalid_argument& error) {
     throw ControlError(where() + error.what());
   } catch (const Poco::TimeoutException&) {

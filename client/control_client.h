@@ -19,7 +19,14 @@ namespace dormouse::client {
 
 /// The sidecar cannot be reached, or it refused. what() is a printable sentence.
 class ControlError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
+ public:
+  /// `status`: of its refusal; 0 if there was no answer.
+  explicit ControlError(const std::string& sentence, int status = 0)
+      : std::runtime_error(sentence), status_(status) {}
+  int status() const { return status_; }
+
+ private:
+  int status_;
 };
 
 struct TlsOptions {

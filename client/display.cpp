@@ -28,12 +28,34 @@ Poco::JSON::Object::Ptr skippedJson(const std::array<std::uint64_t, kReasonCount
   return object;
 }
 
+Poco::JSON::Object::Ptr localJson(const LocalAccount& local) {
+  Poco::JSON::Object::Ptr account = new Poco::JSON::Object;
+  account->set("seen", Poco::UInt64{local.connections.seen});
+  account->set("delivered", Poco::UInt64{local.connections.delivered});
+  account->set("skipped", skippedJson(local.connections.skipped));
+  account->set("bytes", Poco::UInt64{local.bytes});
+  return account;
+}
+
+void setTally(Poco::JSON::Object& object, const Tally& tally) {
+  object.set("mirrors", tally.mirrors);
+  object.set("interruptions", tally.interruptions);
+  object.set("away_seconds", std::chrono::duration<double>(tally.away).count());
+  object.set("ledgers_lost", tally.unaccounted);
+  object.set("ledger", wire::toJson(tally.ledger));
+  object.set("local", localJson(tally.local));
+}
+
 std::string accountText(const char* name, const wire::Account& account) {
   std::string text = std::string(name) + std::to_string(account.seen) + " seen, " +
                      std::to_string(account.delivered) + " delivered";
   if (account.open != 0) text += ", " + std::to_string(account.open) + " open";
   const std::string skipped = formatSkipped(account.skipped);
   return skipped.empty() ? text : text + ", skipped: " + skipped;
+}
+
+std::string localText(const char* name, const LocalAccount& local) {
+  return accountText(name, local.connections) + ", " + formatBytes(local.bytes) + " written";
 }
 
 }  // namespace
@@ -75,10 +97,13 @@ void Display::event(const std::string& name, Poco::JSON::Object& object) {
   out_ << '\n' << std::flush;
 }
 
-void Display::started(const std::string& mirror, const std::string& what) {
+void Display::started(const std::string& name, const std::string& mirror, const std::string& what) {
   if (style_ == Style::kQuiet) return;
-  if (style_ != Style::kJson) return line("mirror " + mirror + ": " + what);
+  if (style_ != Style::kJson) {
+    return line((name.empty() ? "" : name + ": ") + "mirror " + mirror + ": " + what);
+  }
   Poco::JSON::Object object;
+  if (!name.empty()) object.set("pod", name);
   object.set("mirror", mirror);
   object.set("what", what);
   event("started", object);
@@ -122,14 +147,7 @@ void Display::ended(const std::optional<Report>& report, const LocalAccount* loc
     if (!report->endedBecause.empty()) object.set("ended_because", report->endedBecause);
     object.set("ledger", wire::toJson(report->ledger));
   }
-  if (local != nullptr) {
-    Poco::JSON::Object::Ptr account = new Poco::JSON::Object;
-    account->set("seen", Poco::UInt64{local->connections.seen});
-    account->set("delivered", Poco::UInt64{local->connections.delivered});
-    account->set("skipped", skippedJson(local->connections.skipped));
-    account->set("bytes", Poco::UInt64{local->bytes});
-    object.set("local", account);
-  }
+  if (local != nullptr) object.set("local", localJson(*local));
   event("ended", object);
 }
 
@@ -139,15 +157,48 @@ void Display::endedText(const std::optional<Report>& report, const LocalAccount*
     std::string first = "mirror " + report->id + (report->ended ? " has ended" : " is active");
     if (!report->endedBecause.empty()) first += ": " + report->endedBecause;
     line(first);
-    if (ledger.requests.seen != 0) line(accountText("  requests:    ", ledger.requests));
-    if (ledger.connections.seen != 0) line(accountText("  connections: ", ledger.connections));
-    line(accountText("  packets:     ", ledger.packets));
-    line("  payload:     " + formatBytes(ledger.bytes));
+    ledgerText(ledger);
     line("verdict: " + report->verdict);
   }
   if (local == nullptr || (report && complete(local->connections))) return;
-  line(accountText("locally: connections: ", local->connections) + ", " +
-       formatBytes(local->bytes) + " written");
+  line(localText("locally: connections: ", *local));
+}
+
+void Display::ledgerText(const wire::Ledger& ledger) {
+  if (ledger.requests.seen != 0) line(accountText("  requests:    ", ledger.requests));
+  if (ledger.connections.seen != 0) line(accountText("  connections: ", ledger.connections));
+  line(accountText("  packets:     ", ledger.packets));
+  line("  payload:     " + formatBytes(ledger.bytes));
+}
+
+void Display::podEnded(const std::string& name, const Tally& tally, const std::string& verdict) {
+  if (style_ == Style::kJson) {
+    Poco::JSON::Object object;
+    object.set("pod", name);
+    setTally(object, tally);
+    if (!verdict.empty()) object.set("verdict", verdict);
+    return event("pod-ended", object);
+  }
+  line(name + ": " +
+       (tally.mirrors == 1 ? "the mirror has ended"
+                           : std::to_string(tally.mirrors) + " mirrors have ended"));
+  if (tally.mirrors > tally.unaccounted) ledgerText(tally.ledger);
+  if (tally.unaccounted != 0 || !complete(tally.local.connections)) {
+    line(localText("  locally:     ", tally.local));
+  }
+  if (!verdict.empty()) line("  verdict:     " + verdict);
+}
+
+void Display::runEnded(const Tally& tally, unsigned pods, unsigned notMirrored,
+                       const std::string& verdict, ExitCode code) {
+  if (style_ != Style::kJson) return line("verdict: " + verdict);
+  Poco::JSON::Object object;
+  object.set("exit", static_cast<int>(code));
+  object.set("pods", pods);
+  object.set("pods_not_mirrored", notMirrored);
+  object.set("verdict", verdict);
+  setTally(object, tally);
+  event("ended", object);
 }
 
 }  // namespace dormouse::client

@@ -9,6 +9,7 @@
 
 #include "client/outcome.h"
 #include "client/replayer.h"
+#include "client/tally.h"
 #include "common/clock.h"
 
 namespace dormouse::client {
@@ -36,17 +37,24 @@ class Display {
   /// `out` and `clock` must outlive this.
   Display(Style style, std::ostream& out, const Clock& clock);
 
-  void started(const std::string& mirror, const std::string& what);
+  /// `name`: of the pod, such as "pod/web-0"; empty if there is none to tell apart.
+  void started(const std::string& name, const std::string& mirror, const std::string& what);
   void progress(const Progress& progress);
   /// Something the developer should know now. Never held back.
   void notice(const std::string& sentence);
   /// The end: the sidecar's report if there is one, the local account if there is one.
   void ended(const std::optional<Report>& report, const LocalAccount* local, ExitCode code);
+  /// The end of one pod's part. `verdict`: empty where the run's says the same.
+  void podEnded(const std::string& name, const Tally& tally, const std::string& verdict);
+  /// The end of a run over pods. `notMirrored`: pods that could not be mirrored at all.
+  void runEnded(const Tally& tally, unsigned pods, unsigned notMirrored, const std::string& verdict,
+                ExitCode code);
 
  private:
   void line(const std::string& text);
   void event(const std::string& name, Poco::JSON::Object& object);
   void endedText(const std::optional<Report>& report, const LocalAccount* local);
+  void ledgerText(const wire::Ledger& ledger);
 
   const Style style_;
   std::ostream& out_;

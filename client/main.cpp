@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <system_error>
 
 #include "client/arguments.h"
+#include "client/completion.h"
 #include "client/control_client.h"
 #include "client/display.h"
 #include "client/mirror_session.h"
@@ -20,6 +22,8 @@ namespace {
 
 using namespace dormouse;          // NOLINT(google-build-using-namespace): this is the program.
 using namespace dormouse::client;  // NOLINT(google-build-using-namespace)
+
+constexpr Nanos kCompletionTime = std::chrono::seconds(5);
 
 // One descriptor for each mirrored connection: the usual 1,024 would be the first limit met.
 void raiseDescriptorLimit() {
@@ -35,13 +39,13 @@ Style styleOf(const Arguments& arguments, int fd) {
   return ::isatty(fd) != 0 ? Style::kLive : Style::kPlain;
 }
 
-ExitCode capture(const Arguments& arguments, const ControlClient& control, const Clock& clock) {
+ExitCode capture(const Arguments& arguments, const Kubectl* kubectl, const Clock& clock) {
   if (arguments.writeFile.empty()) {
     if (::isatty(STDOUT_FILENO) != 0) {
       throw UsageError("pcap is binary: pipe it into wireshark -k -i - or give --write FILE");
     }
     Display display(styleOf(arguments, STDERR_FILENO), std::cerr, clock);
-    return runPcap(arguments, control, STDOUT_FILENO, display);
+    return runPcap(arguments, kubectl, STDOUT_FILENO, display, clock);
   }
   // Readable by its owner alone: it holds what users sent.
   const int file =
@@ -51,14 +55,40 @@ ExitCode capture(const Arguments& arguments, const ControlClient& control, const
                      std::generic_category().message(errno));
   }
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  const ExitCode code = runPcap(arguments, control, file, display);
+  const ExitCode code = runPcap(arguments, kubectl, file, display, clock);
   ::close(file);
   return code;
 }
 
+Kubectl findKubectl(KubectlOptions options) {
+  const char* program = std::getenv("KUBECTL");
+  const char* path = std::getenv("PATH");
+  if (program != nullptr) options.program = program;
+  return {options, path != nullptr ? path : ""};
+}
+
+// What kubectl asks through kubectl_complete-mirror. Silent, and soon over, whatever is wrong.
+ExitCode printCompletion(const std::vector<std::string>& words) {
+  const SystemClock clock;
+  const TimePoint end = clock.now() + kCompletionTime;
+  try {
+    const Kubectl kubectl = findKubectl(kubectlOptionsIn(words));
+    EventLoop loop;
+    const Cluster cluster(
+        kubectl, loop, clock, [&] { return clock.now() >= end; }, [](const std::string&) {});
+    std::cout << complete(words, cluster).text();
+  } catch (const ClusterError&) {
+    std::cout << Completion{}.text();
+  }
+  return ExitCode::kDelivered;
+}
+
 ExitCode run(const std::vector<std::string>& words) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet.
+  if (!words.empty() && words.front() == "__complete") {
+    return printCompletion({words.begin() + 1, words.end()});
+  }
   const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
     std::cout << helpText();
     return ExitCode::kDelivered;
@@ -70,11 +100,12 @@ ExitCode run(const std::vector<std::string>& words) {
   std::signal(SIGPIPE, SIG_IGN);
   raiseDescriptorLimit();
   const SystemClock clock;
-  const ControlClient control(arguments.url, arguments.token,
-                              {arguments.caFile, arguments.insecureSkipTlsVerify});
-  if (arguments.command == Command::kPcap) return capture(arguments, control, clock);
+  std::optional<Kubectl> found;
+  if (arguments.url.empty()) found = findKubectl(arguments.kubectl);
+  const Kubectl* kubectl = found ? &*found : nullptr;
+  if (arguments.command == Command::kPcap) return capture(arguments, kubectl, clock);
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  return runMirror(arguments, control, display, clock);
+  return runMirror(arguments, kubectl, display, clock);
 }
 
 }  // namespace
@@ -87,6 +118,8 @@ int main(int argc, char** argv) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n(kubectl mirror --help tells more)\n";
     code = ExitCode::kUsage;
   } catch (const ControlError& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n";
+  } catch (const ClusterError& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
   } catch (const std::exception& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";

@@ -4,19 +4,17 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <thread>
+#include <map>
+#include <memory>
 
+#include "client/cluster.h"
+#include "client/fleet.h"
 #include "client/signals.h"
-#include "client/stream_reader.h"
 
 namespace dormouse::client {
 namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(200);
-// After a stop was asked for: how long the sidecar may take to send its ledger, and local programs
-// to take what is held for them.
-constexpr Nanos kLedgerTime = std::chrono::seconds(2);
-constexpr Nanos kDrainTime = std::chrono::seconds(3);
 
 std::map<std::uint16_t, Poco::Net::SocketAddress> targetsOf(const Arguments& arguments) {
   std::map<std::uint16_t, Poco::Net::SocketAddress> targets;
@@ -33,143 +31,138 @@ std::map<std::uint16_t, Poco::Net::SocketAddress> targetsOf(const Arguments& arg
 std::string pairsText(const Arguments& arguments) {
   std::string text;
   for (const PortPair& pair : arguments.pairs) {
-    if (!text.empty()) text += ", ";
+    text += text.empty() ? "port " : ", ";
     text +=
         std::to_string(pair.remote) + " to " + arguments.toHost + ":" + std::to_string(pair.local);
   }
   return text;
 }
 
-class MirrorSession final : private EventHandler {
+// What is asked of the cluster first; nothing with a URL.
+struct Beginning {
+  ChosenPods chosen;
+  std::string token;
+};
+
+Beginning begin(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
+                const Signals& signals, Display& display) {
+  if (kubectl == nullptr) return {};
+  const Cluster cluster(
+      *kubectl, loop, clock, [&signals] { return signals.pending(); },
+      [&display](const std::string& sentence) { display.notice(sentence); });
+  Beginning beginning{choosePods(cluster, arguments.target), arguments.token};
+  usePodPorts(arguments, beginning.chosen);
+  if (beginning.token.empty()) {
+    beginning.token = cluster.token(arguments.secret, arguments.as);
+  }
+  return beginning;
+}
+
+class MirrorRun final : private EventHandler {
  public:
-  MirrorSession(const Arguments& arguments, const ControlClient& control, Display& display,
-                const Clock& clock)
-      : control_(control),
+  MirrorRun(const Arguments& arguments, const Beginning& beginning, const Kubectl* kubectl,
+            Signals& signals, EventLoop& loop, Display& display, const Clock& clock)
+      : arguments_(arguments),
+        signals_(signals),
+        loop_(loop),
         display_(display),
         clock_(clock),
-        replayer_(targetsOf(arguments), arguments.bufferBytes, loop_, clock,
-                  [&display](const std::string& sentence) { display.notice(sentence); }),
-        stream_(control.openStream(arguments.spec, [this] { return signals_.pending(); })),
-        reader_(stream_.socket, loop_, replayer_) {
+        ports_(targetsOf(arguments), arguments.bufferBytes,
+               [&display](const std::string& sentence) { display.notice(sentence); }),
+        context_{ports_, loop, clock, display, pairsText(arguments)},
+        fleet_(kubectl == nullptr ? std::make_unique<Fleet>(arguments, context_)
+                                  : std::make_unique<Fleet>(arguments, beginning.chosen,
+                                                            beginning.token, *kubectl, context_)) {
     loop_.add(signals_.fd(), EPOLLIN, *this);
-    display_.started(stream_.mirror, "port " + pairsText(arguments));
-  }
-  ~MirrorSession() override {
-    if (remover_.joinable()) remover_.join();
   }
 
   ExitCode run() {
-    reader_.feed(stream_.early);
-    while (!reader_.ended() && replayer_.ledgerJson().empty() && clock_.now() < giveUpAt_) turn();
-    drain();
-    return conclude();
+    while (!fleet_->over()) turn();
+    return arguments_.url.empty() ? concludePods() : concludeUrl();
   }
 
  private:
   void onEvents(std::uint32_t) override {
     loop_.remove(signals_.fd());
     signals_.release();
-    stopping_ = true;
-    giveUpAt_ = clock_.now() + kLedgerTime;
-    // The stream must be read on while the sidecar answers.
-    remover_ = std::thread([this] {
-      try {
-        removed_ = control_.remove(stream_.mirror);
-      } catch (const std::exception& error) {
-        removeError_ = error.what();
-      }
-    });
+    fleet_->stop();
   }
 
   void turn() {
-    const bool more = reader_.readOn();
-    loop_.poll(more ? clock_.now() : std::min(giveUpAt_, clock_.now() + kTick), clock_);
-    replayer_.tend(clock_.now());
-    show();
+    const bool more = fleet_->readOn();
+    loop_.poll(more ? clock_.now() : std::min(fleet_->nextAt(), clock_.now() + kTick), clock_);
+    fleet_->tend();
+    Tally sum;
+    for (const auto& session : fleet_->sessions()) sum.add(session->tally());
+    const wire::Account& local = sum.local.connections;
+    display_.progress({local.seen, local.open, sum.local.bytes, local.skipped});
   }
 
-  // What is held for local programs still goes to them: without a limit if the mirror ended by
-  // itself, for a program may be paused in a debugger; shortly if a stop was asked for.
-  void drain() {
-    replayer_.streamEnded();
-    replayer_.tend(clock_.now());
-    const bool hurried = stopping_;
-    const TimePoint until = hurried ? clock_.now() + kDrainTime : TimePoint::max();
-    if (!replayer_.idle() && !hurried) {
-      display_.notice("the stream has ended; local connections get the rest (Ctrl-C: give up)");
-    }
-    while (!replayer_.idle() && stopping_ == hurried && clock_.now() < until) {
-      loop_.poll(std::min(until, clock_.now() + kTick), clock_);
-      replayer_.tend(clock_.now());
-      show();
-    }
+  ExitCode concludeUrl() {
+    const Session& session = *fleet_->sessions().front();
+    if (!session.refusal().empty()) throw ControlError(session.refusal());
+    const LocalAccount local = session.tally().local;
+    display_.ended(session.report(), &local, session.code());
+    return session.code();
   }
 
-  ExitCode conclude() {
-    replayer_.giveUp();
-    replayer_.tend(clock_.now());
-    const bool ledgerCame = !replayer_.ledgerJson().empty();
-    std::optional<Report> report;
-    try {
-      if (ledgerCame) report = parseReport(replayer_.ledgerJson());
-    } catch (const std::invalid_argument& error) {
-      display_.notice(std::string("the stream's ledger cannot be read: ") + error.what());
+  ExitCode concludePods() {
+    Tally sum;
+    unsigned mirrored = 0;
+    unsigned refused = 0;
+    const Session* last = nullptr;
+    bool brokenOff = false;
+    for (const auto& session : fleet_->sessions()) {
+      if (!session->refusal().empty()) {
+        ++refused;
+        continue;
+      }
+      ++mirrored;
+      last = session.get();
+      sum.add(session->tally());
+      brokenOff = brokenOff || session->code() == ExitCode::kBrokenOff;
     }
-    ExitCode code = ExitCode::kBrokenOff;
-    if (report) {
-      const bool all = complete(report->ledger) && complete(replayer_.account().connections);
-      code = all ? ExitCode::kDelivered : ExitCode::kIncomplete;
-    } else {
-      display_.notice("the stream broke off without a ledger" +
-                      (reader_.error().empty() ? "" : ": " + reader_.error()));
-      report = reportFromControl();
+    if (mirrored == 0) throw ClusterError(fleet_->sessions().front()->refusal());
+    ExitCode code = sum.complete() && refused == 0 ? ExitCode::kDelivered : ExitCode::kIncomplete;
+    if (brokenOff) code = ExitCode::kBrokenOff;
+    for (const auto& session : fleet_->sessions()) {
+      if (!session->refusal().empty()) continue;
+      display_.podEnded(session->name(), session->tally(), mirrored > 1 ? verdictOf(*session) : "");
     }
-    display_.ended(report, &replayer_.account(), code);
+    std::string verdict =
+        mirrored == 1 ? verdictOf(*last) : sum.verdict(std::to_string(mirrored) + " pods");
+    if (refused != 0) verdict += "; pods that could not be mirrored: " + std::to_string(refused);
+    display_.runEnded(sum, mirrored, refused, verdict, code);
     return code;
   }
 
-  // The stream did not bring it; perhaps the sidecar lives and tells.
-  std::optional<Report> reportFromControl() {
-    if (remover_.joinable()) {
-      remover_.join();
-      if (!removed_) display_.notice(removeError_);
-      return removed_;
-    }
-    try {
-      return control_.find(stream_.mirror);
-    } catch (const ControlError& error) {
-      display_.notice(error.what());
-      return std::nullopt;
-    }
+  // The sidecar's own, which explains most, if it is about everything there is.
+  static std::string verdictOf(const Session& session) {
+    const Tally tally = session.tally();
+    const bool plain = tally.mirrors == 1 && tally.interruptions == 0 && session.report() &&
+                       complete(tally.local.connections);
+    return plain ? session.report()->verdict : tally.verdict("");
   }
 
-  void show() {
-    const LocalAccount& account = replayer_.account();
-    display_.progress({account.connections.seen, account.connections.open, account.bytes,
-                       account.connections.skipped});
-  }
-
-  const ControlClient& control_;
+  const Arguments& arguments_;
+  Signals& signals_;
+  EventLoop& loop_;
   Display& display_;
   const Clock& clock_;
-  EventLoop loop_;
-  Replayer replayer_;
-  Signals signals_;
-  OpenedStream stream_;
-  StreamReader reader_;
-  bool stopping_ = false;  // A signal came.
-  TimePoint giveUpAt_ = TimePoint::max();
-  std::thread remover_;
-  // Written by remover_, read after it was joined.
-  std::optional<Report> removed_;
-  std::string removeError_;
+  LocalPorts ports_;
+  const SessionContext context_;
+  const std::unique_ptr<Fleet> fleet_;
 };
 
 }  // namespace
 
-ExitCode runMirror(const Arguments& arguments, const ControlClient& control, Display& display,
+ExitCode runMirror(const Arguments& arguments, const Kubectl* kubectl, Display& display,
                    const Clock& clock) {
-  return MirrorSession(arguments, control, display, clock).run();
+  Signals signals;  // Before any thread.
+  EventLoop loop;
+  Arguments resolved = arguments;
+  const Beginning beginning = begin(resolved, kubectl, loop, clock, signals, display);
+  return MirrorRun(resolved, beginning, kubectl, signals, loop, display, clock).run();
 }
 
 }  // namespace dormouse::client

@@ -11,6 +11,9 @@
 #include <system_error>
 #include <thread>
 
+#include "client/cluster.h"
+#include "client/pod_endpoint.h"
+#include "client/pods.h"
 #include "client/signals.h"
 #include "client/stream_source.h"
 
@@ -19,6 +22,7 @@ namespace {
 
 // After a stop was asked for: how long the rest of the stream may take.
 constexpr Nanos kRestTime = std::chrono::seconds(2);
+constexpr Nanos kTick = std::chrono::milliseconds(100);
 
 bool isFile(int fd) {
   struct stat status{};
@@ -77,11 +81,11 @@ class Copier {
   int error_ = 0;
 };
 
-// Copies until something ends it, a signal or `deadline` included. Under TLS decrypted bytes may be
-// left that poll() does not know of, so that every wait is preceded by a read.
+// Copies until something ends it, a signal or `deadline` included; `loop` turns meanwhile. Under
+// TLS decrypted bytes may be left that poll() does not know of, so that every wait is preceded by a
+// read.
 Copier::Step copy(Copier& copier, const StreamSource& source, int output, const Signals& signals,
-                  TimePoint deadline) {
-  const SystemClock clock;
+                  EventLoop& loop, const Clock& clock, TimePoint deadline) {
   while (true) {
     if (!copier.pending()) {
       const auto step = copier.read();
@@ -90,13 +94,15 @@ Copier::Step copy(Copier& copier, const StreamSource& source, int output, const 
     const bool writing = copier.pending();
     // The output is watched even while nothing is written: its reader may go away. A descriptor of
     // -1, that of released signals, is ignored.
-    std::array<pollfd, 3> waits = {{{signals.fd(), POLLIN, 0},
+    std::array<pollfd, 4> waits = {{{signals.fd(), POLLIN, 0},
                                     {source.fd(), static_cast<short>(writing ? 0 : POLLIN), 0},
-                                    {output, static_cast<short>(writing ? POLLOUT : 0), 0}}};
+                                    {output, static_cast<short>(writing ? POLLOUT : 0), 0},
+                                    {loop.fd(), POLLIN, 0}}};
     const int timeout = deadline == TimePoint::max() ? -1 : 100;
     if (::poll(waits.data(), waits.size(), timeout) < 0 && errno != EINTR) {
       throw std::system_error(errno, std::generic_category(), "poll");
     }
+    if (waits[3].revents != 0) loop.poll(clock.now(), clock);
     if (waits[0].revents != 0 || clock.now() >= deadline) return Copier::Step::kStopped;
     if (!writing && (waits[2].revents & POLLERR) != 0) return Copier::Step::kOutputGone;
     if (writing && waits[2].revents != 0) {
@@ -106,27 +112,94 @@ Copier::Step copy(Copier& copier, const StreamSource& source, int output, const 
   }
 }
 
+// The one pod that a capture file is about.
+Pod chooseOne(const Cluster& cluster, Arguments& arguments) {
+  const Target& target = arguments.target;
+  const ChosenPods chosen = choosePods(cluster, target);
+  usePodPorts(arguments, chosen);
+  std::vector<Pod> pods = chosen.pods;
+  if (target.kind == Kind::kPod) return pods.at(0);
+  std::erase_if(pods, [](const Pod& pod) { return !pod.running(); });
+  if (pods.empty()) throw ClusterError(nothingRuns(target, chosen.pods));
+  if (pods.size() == 1) return pods[0];
+  std::string names;
+  for (const Pod& pod : pods) names += (names.empty() ? "pod/" : ", pod/") + pod.name;
+  throw UsageError("pcap takes one pod, and " + target.text() + " has " +
+                   std::to_string(pods.size()) + ": " + printable(names));
+}
+
+// How the sidecar is reached, while this lives.
+class Reach {
+ public:
+  /// Turns a service's ports in `arguments` into the pod's.
+  Reach(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
+        const std::function<bool()>& cancelled, Display& display) {
+    if (kubectl == nullptr) {
+      endpoint_ = std::make_unique<UrlEndpoint>(std::make_shared<ControlClient>(
+          arguments.url, arguments.token,
+          TlsOptions{arguments.caFile, arguments.insecureSkipTlsVerify}));
+      return;
+    }
+    const Cluster cluster(*kubectl, loop, clock, cancelled,
+                          [&display](const std::string& sentence) { display.notice(sentence); });
+    Pod pod = chooseOne(cluster, arguments);
+    std::string token =
+        arguments.token.empty() ? cluster.token(arguments.secret, arguments.as) : arguments.token;
+    endpoint_ = std::make_unique<PodEndpoint>(std::move(pod), arguments.agent, std::move(token),
+                                              *kubectl, loop, clock);
+    endpoint_->open();
+    while (endpoint_->state() == Endpoint::State::kOpening) {
+      if (cancelled()) throw ClusterError("stopped before the sidecar was reached");
+      loop.poll(clock.now() + kTick, clock);
+      endpoint_->tend();
+    }
+    if (endpoint_->state() != Endpoint::State::kOpen) throw ClusterError(endpoint_->trouble());
+  }
+
+  const Endpoint& endpoint() const { return *endpoint_; }
+
+ private:
+  std::unique_ptr<Endpoint> endpoint_;
+};
+
+// `sentence`, with what kubectl has to say about it.
+std::string explained(const std::string& sentence, const Endpoint& endpoint) {
+  const std::string trouble = endpoint.trouble();
+  return trouble.empty() ? sentence : sentence + " (kubectl: " + trouble + ")";
+}
+
 }  // namespace
 
-ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int output,
-                 Display& display) {
+ExitCode runPcap(const Arguments& arguments, const Kubectl* kubectl, int output, Display& display,
+                 const Clock& clock) {
   Signals signals;
-  OpenedStream stream =
-      control.openStream(arguments.spec, [&signals] { return signals.pending(); });
+  EventLoop loop;
+  const std::function<bool()> cancelled = [&signals] { return signals.pending(); };
+  Arguments resolved = arguments;
+  const Reach reach(resolved, kubectl, loop, clock, cancelled, display);
+  const auto control = reach.endpoint().client();
+  OpenedStream stream;
+  try {
+    stream = control->openStream(resolved.spec, cancelled);
+  } catch (const ControlError& error) {
+    loop.poll(clock.now(), clock);
+    throw ControlError(explained(error.what(), reach.endpoint()));
+  }
   StreamSource source(stream.socket);
   Copier copier(source, output);
   copier.prepend(stream.early);
   std::string what = "packets of port";
-  for (const PortPair& pair : arguments.pairs) what += " " + std::to_string(pair.remote);
-  display.started(stream.mirror, what);
+  for (const PortPair& pair : resolved.pairs) what += " " + std::to_string(pair.remote);
+  const std::string name = kubectl == nullptr ? "" : arguments.target.text();
+  display.started(name, stream.mirror, what);
 
-  auto step = copy(copier, source, output, signals, TimePoint::max());
+  auto step = copy(copier, source, output, signals, loop, clock, TimePoint::max());
   signals.release();
   std::optional<Report> report;
   std::string trouble;
   const auto ask = [&](auto call) {
     try {
-      report = (control.*call)(stream.mirror);
+      report = (*control.*call)(stream.mirror);
     } catch (const std::exception& error) {
       trouble = error.what();
     }
@@ -137,7 +210,7 @@ ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int o
     std::thread remover([&] { ask(&ControlClient::remove); });
     // The packets that the ledger will count as delivered are still on their way.
     if (step == Copier::Step::kStopped) {
-      step = copy(copier, source, output, signals, SystemClock().now() + kRestTime);
+      step = copy(copier, source, output, signals, loop, clock, clock.now() + kRestTime);
     }
     remover.join();
   }
@@ -148,8 +221,10 @@ ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int o
   if (report && report->ended) {
     code = complete(report->ledger) && !failed ? ExitCode::kDelivered : ExitCode::kIncomplete;
   } else {
-    display.notice("the stream broke off without a ledger" +
-                   (source.error().empty() ? "" : ": " + source.error()));
+    loop.poll(clock.now(), clock);
+    display.notice(explained("the stream broke off without a ledger" +
+                                 (source.error().empty() ? "" : ": " + source.error()),
+                             reach.endpoint()));
   }
   display.ended(report, nullptr, code);
   return code;

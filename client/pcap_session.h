@@ -2,14 +2,14 @@
 #pragma once
 
 #include "client/arguments.h"
-#include "client/control_client.h"
 #include "client/display.h"
+#include "client/kubectl.h"
 
 namespace dormouse::client {
 
 /// Runs until the stream ends, the reader of `output` goes away, or a signal comes. `output` is a
-/// pipe, a file or the like, not owned. Throws ControlError if the mirror cannot begin.
-ExitCode runPcap(const Arguments& arguments, const ControlClient& control, int output,
-                 Display& display);
+/// pipe, a file or the like, not owned. `kubectl`: null with --url. Throws as runMirror().
+ExitCode runPcap(const Arguments& arguments, const Kubectl* kubectl, int output, Display& display,
+                 const Clock& clock);
 
 }  // namespace dormouse::client

@@ -14,19 +14,16 @@ constexpr std::size_t kMostConnections = 2 << 16;
 
 }  // namespace
 
-Replayer::Replayer(std::map<std::uint16_t, Poco::Net::SocketAddress> targets,
-                   std::size_t bufferBytes, EventLoop& loop, const Clock& clock, Notice notice)
-    : targets_(std::move(targets)),
+Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock)
+    : ports_(ports),
       loop_(loop),
       clock_(clock),
-      notice_(std::move(notice)),
-      cap_(bufferBytes),
       linger_(kLinger),
       nextCheck_(clock.now() + kCheckEvery) {}
 
 void Replayer::onOpen(const wire::OpenFrame& frame) {
-  const auto target = targets_.find(frame.server.port);
-  if (target == targets_.end()) {
+  const Poco::Net::SocketAddress* target = ports_.find(frame.server.port);
+  if (target == nullptr) {
     throw wire::FrameError("the stream brings port " + std::to_string(frame.server.port) +
                            ", which is not mirrored");
   }
@@ -38,13 +35,13 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
   ++account_.connections.seen;
   ++account_.connections.open;
   Entry& entry = place->second;
-  entry.target = &target->second;
+  entry.target = target;
   LocalEndListener& listener = *this;
   if (frame.protocol == wire::Protocol::kUdp) {
-    entry.end = std::make_unique<LocalUdp>(frame.connection, target->second, loop_, listener);
+    entry.end = std::make_unique<LocalUdp>(frame.connection, *target, loop_, listener);
   } else {
-    entry.end = std::make_unique<LocalConnection>(frame.connection, target->second, loop_, clock_,
-                                                  cap_, listener);
+    entry.end = std::make_unique<LocalConnection>(frame.connection, *target, loop_, clock_,
+                                                  ports_.cap(), listener);
   }
 }
 
@@ -86,17 +83,12 @@ void Replayer::onLocalDone(std::uint64_t connection, Reason fate) {
   done_.push_back(connection);
   const auto entry = entries_.find(connection);
   if (fate == Reason::kNone && entry != entries_.end()) {
-    refusing_[entry->second.target->toString()] = false;
+    ports_.noteTaken(*entry->second.target);
   }
 }
 
 void Replayer::onLocalRefused(std::uint64_t connection, const std::string& detail) {
-  const std::string target = entries_.at(connection).target->toString();
-  bool& refusing = refusing_[target];
-  if (refusing) return;
-  refusing = true;
-  notice_("nothing takes connections on " + target + " (" + detail +
-          "); the next connection tries again");
+  ports_.noteRefused(*entries_.at(connection).target, detail);
 }
 
 void Replayer::tend(TimePoint now) {

@@ -3,15 +3,13 @@
 
 #include <Poco/Net/SocketAddress.h>
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "client/byte_queue.h"
 #include "client/local_end.h"
+#include "client/local_ports.h"
 #include "common/event_loop.h"
 #include "wire/frames.h"
 #include "wire/ledger.h"
@@ -29,13 +27,8 @@ struct LocalAccount {
 /// wire::FrameError out of the decoder.
 class Replayer final : public wire::FrameHandler, private LocalEndListener {
  public:
-  /// Called at once with a sentence when a local port begins to refuse; again only after a
-  /// connection to it came through in between.
-  using Notice = std::function<void(const std::string&)>;
-
-  /// `targets`: where each mirrored port goes. `loop` and `clock` must outlive this.
-  Replayer(std::map<std::uint16_t, Poco::Net::SocketAddress> targets, std::size_t bufferBytes,
-           EventLoop& loop, const Clock& clock, Notice notice);
+  /// All three must outlive this.
+  Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock);
 
   void onOpen(const wire::OpenFrame& frame) override;
   void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
@@ -69,14 +62,11 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
   void onLocalWritten(std::uint64_t bytes) override { account_.bytes += bytes; }
   Entry& entryOf(std::uint64_t connection, const char* record);
 
-  const std::map<std::uint16_t, Poco::Net::SocketAddress> targets_;
+  LocalPorts& ports_;
   EventLoop& loop_;
   const Clock& clock_;
-  Notice notice_;
-  BufferCap cap_;  // Outlives the entries.
   std::unordered_map<std::uint64_t, Entry> entries_;
-  std::vector<std::uint64_t> done_;       // Ends that are over, to be destroyed by tend().
-  std::map<std::string, bool> refusing_;  // By target: a refusal was announced.
+  std::vector<std::uint64_t> done_;  // Ends that are over, to be destroyed by tend().
   LocalAccount account_;
   std::string ledgerJson_;
   Nanos linger_;

@@ -2,6 +2,7 @@
 
 option(DORMOUSE_FUZZ "Build the libFuzzer targets (clang) instead of the tests" OFF)
 option(DORMOUSE_BENCH "Build the benchmark programs" OFF)
+option(DORMOUSE_STATIC "Link the programs statically, with the libraries that images/deps builds" OFF)
 set(DORMOUSE_SANITIZER "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 set(DORMOUSE_TEST_LABEL "release" CACHE STRING "The label, and the name's prefix, of this build's tests")
 
@@ -41,9 +42,21 @@ find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
-find_program(MOLD_PROGRAM mold)
-if(MOLD_PROGRAM)
-  add_link_options(-fuse-ld=mold)
+if(DORMOUSE_STATIC)
+  # Not position-independent: the loader would have to write its relocations into 400 KiB of memory
+  # that the sidecar then keeps for all its sleep.
+  set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+  add_compile_options(-fno-pie -ffunction-sections -fdata-sections
+                      -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+  add_link_options(-static -no-pie -Wl,--gc-sections -Wl,--build-id=none)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(OPENSSL_USE_STATIC_LIBS ON)
+  set(Boost_USE_STATIC_LIBS ON)
+else()
+  find_program(MOLD_PROGRAM mold)
+  if(MOLD_PROGRAM)
+    add_link_options(-fuse-ld=mold)
+  endif()
 endif()
 
 find_package(Threads REQUIRED)

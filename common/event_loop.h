@@ -35,6 +35,10 @@ class EventLoop {
   /// calls the handlers. Returns how many were called.
   int poll(TimePoint deadline, const Clock& clock);
 
+  /// Readable while poll() would call a handler: for whoever waits on other things as well. Owned
+  /// by this.
+  int fd() const { return epoll_; }
+
  private:
   struct Watch {
     EventHandler* handler;

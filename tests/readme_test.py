@@ -7,6 +7,7 @@ A ```sh block of README.md stands below one of these marks, or holds lines `make
   <!-- test -->  its commands are run here, in order, all blocks in one shell; the lines
                  <!-- expect: TEXT --> right behind it must occur in its output
   <!-- ci -->    its lines stand in .ci/run
+  <!-- e2e -->   e2e/suite/test_readme.py runs it in a cluster
 """
 import http.server
 import os
@@ -19,7 +20,7 @@ import tempfile
 import threading
 
 SECONDS = 60  # Far above what it takes.
-BLOCK = re.compile(r"(?:<!-- (test|ci) -->\n)?```(\w*)\n(.*?)^```\n((?:<!-- expect: .*? -->\n)*)",
+BLOCK = re.compile(r"(?:<!-- (test|ci|e2e) -->\n)?```(\w*)\n(.*?)^```\n((?:<!-- expect: .*? -->\n)*)",
                    re.MULTILINE | re.DOTALL)
 EXPECT = re.compile(r"<!-- expect: (.*?) -->")
 PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/control-api.md",
@@ -56,7 +57,7 @@ def blocks_of(readme):
         faults.append("README.md: a shell block is not read")
     if sum(len(expected) for _, _, expected in blocks) != readme.count("<!-- expect:"):
         faults.append("README.md: an expectation stands behind no shell block")
-    if sum(mark != "" for mark, _, _ in blocks) != len(re.findall("<!-- (test|ci) -->", readme)):
+    if sum(mark != "" for mark, _, _ in blocks) != len(re.findall("<!-- (test|ci|e2e) -->", readme)):
         faults.append("README.md: a mark stands above no shell block")
     return blocks, faults
 
@@ -64,15 +65,15 @@ def blocks_of(readme):
 def unrun_commands(source, blocks):
     """Faults: commands that nothing runs."""
     ci = (source / ".ci/run").read_text().splitlines()
-    targets = re.findall(r"^([a-z]+):", (source / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z0-9-]+):", (source / "Makefile").read_text(), re.MULTILINE)
     faults = []
     for mark, commands, expected in blocks:
-        if mark == "test":
+        if mark in ("test", "e2e"):
             continue
         if expected:
             faults.append(f"README.md: not run, and yet something is expected of:\n{commands}")
         for line in commands.splitlines():
-            make = re.fullmatch(r"make ([a-z]+)", line)
+            make = re.fullmatch(r"make ([a-z0-9-]+)", line)
             if not (line in ci if mark == "ci" else make and make.group(1) in targets):
                 faults.append(f"README.md: nothing runs: {line}")
     return faults

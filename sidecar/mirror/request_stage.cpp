@@ -6,7 +6,7 @@
 namespace dormouse::mirror {
 namespace {
 
-using State = http::Http1Parser::State;
+using ParserState = http::Http1Parser::State;
 
 }  // namespace
 
@@ -52,18 +52,18 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     connection.search.reset();
   } else {
     if (!connection.parser) {
-      connection.parser =
-          std::make_unique<http::Http1Parser>(connection.isHttp ? State::kHttp : State::kDeciding);
+      connection.parser = std::make_unique<http::Http1Parser>(
+          connection.isHttp ? ParserState::kHttp : ParserState::kDeciding);
     }
     connection.parser->feed(bytes, *this);
   }
   if (refusal_ != Reason::kNone) return refusal_;
-  const State state = connection.parser->state();
-  if (state == State::kMalformed) {
+  const ParserState state = connection.parser->state();
+  if (state == ParserState::kMalformed) {
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
     return Reason::kMalformed;
   }
-  if (state == State::kHttp && !connection.parser->midRequest()) connection.parser.reset();
+  if (state == ParserState::kHttp && !connection.parser->midRequest()) connection.parser.reset();
   return Reason::kNone;
 }
 
@@ -172,7 +172,7 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
     ledger_.requests.settle(unfinished);
     --connection.open;
   } else if (connection.isHttp && !connection.inRequest && connection.parser &&
-             connection.parser->state() == State::kHttp) {
+             connection.parser->state() == ParserState::kHttp) {
     ledger_.requests.skip(unfinished);  // Its head was not complete.
   }
   if (connection.search) return Reason::kJoinedLate;

@@ -69,7 +69,8 @@ class MirrorManagerTest : public ::testing::Test {
   }
 
   /// A stream that runs; its reader's end is reader_. Returns its id.
-  std::string startStream(const std::string& owner = "ana", wire::MirrorSpec spec = onPort(8080)) {
+  std::string startStream(const std::string& owner = "ana",
+                          const wire::MirrorSpec& spec = onPort(8080)) {
     Poco::Net::ServerSocket listener(Poco::Net::SocketAddress("127.0.0.1", 0));
     reader_ = Poco::Net::StreamSocket(listener.address());
     const auto pending = manager_.openStream(owner, spec);

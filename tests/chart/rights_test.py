@@ -11,7 +11,10 @@ WEBHOOK = ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "dor
            "get patch")
 MISSED = {("", "namespaces", "", "list"), ("", "pods", "", "list")}
 TOKEN = ("", "secrets", "dormouse", "get update")
-DEVELOPER = {("", "pods", "", "get list"), ("", "pods/portforward", "", "create get"),
+DEVELOPER = {("", "pods", "", "get list watch"), ("", "pods/portforward", "", "create get"),
+             ("", "services", "", "get list"), ("batch", "jobs", "", "get list"),
+             *(("apps", kind, "", "get list")
+               for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
              ("", "secrets", "dormouse", "get")}
 TEST = ("", "pods", "", "create")
 

@@ -50,15 +50,6 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"80", "--token-file", "f"}, "exclude"}, Wrong{{"80", "--tok", "t"}, "--tok"},
         Wrong{{"80", "--colour"}, "--colour"}));
 
-TEST(Arguments, WithoutUrlSaysThatPodsComeLater) {
-  try {
-    parseArguments({"pod/web-0", "8080"}, "t");
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("this version"), std::string::npos);
-  }
-}
-
 TEST(Arguments, TakeEverything) {
   const Arguments arguments =
       parseArguments({"--url",       "https://h:1", "8080:3000", "9090", "--protocol", "udp",

@@ -46,7 +46,6 @@ class FakeSidecar {
   using Script = std::function<void(Call&)>;
   /// TLS if `context` is given.
   explicit FakeSidecar(Poco::Net::Context::Ptr context = {});
-  ~FakeSidecar();
   FakeSidecar(const FakeSidecar&) = delete;
   FakeSidecar& operator=(const FakeSidecar&) = delete;
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <system_error>
 
 namespace dormouse::client {
@@ -96,6 +97,18 @@ std::string Process::out() const {
 std::string Process::err() const {
   const std::lock_guard lock(mutex_);
   return err_;
+}
+
+bool awaitEnd(pid_t pid) {
+  for (int i = 0; i < 1000; ++i) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    // "PID (NAME) STATE …", of which the name may hold anything.
+    const std::size_t name = line.rfind(") ");
+    if (name == std::string::npos || line[name + 2] == 'Z') return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
 }
 
 }  // namespace dormouse::client

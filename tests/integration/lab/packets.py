@@ -43,7 +43,8 @@ class ResetWatcher:
         self._socket.setblocking(False)
 
     def take(self):
-        """What came since the last call: (from the pod?, source port, destination port) of each."""
+        """What came since the last call: (from the pod?, source port, destination port, of a
+        connection that the sender no longer knows?) of each."""
         seen = []
         while True:
             try:
@@ -52,7 +53,8 @@ class ResetWatcher:
                 return seen
             ports = 54 if frame[12:14] == b"\x86\xdd" else 14 + 4 * (frame[14] & 15)
             source, destination = struct.unpack_from(">HH", frame, ports)
-            seen.append((address[2] != PACKET_OUTGOING, source, destination))
+            unknown = frame[ports + 13] & 0x10 == 0  # No ACK: RFC 9293, 3.10.7.1.
+            seen.append((address[2] != PACKET_OUTGOING, source, destination, unknown))
 
 
 def checksum(data):

@@ -1,0 +1,138 @@
+"""Case 5: the pod cannot notice that it is mirrored."""
+
+import base64
+import http.client
+import os
+import socket
+import threading
+
+import pytest
+
+from harness import node
+from harness.local_program import LocalProgram
+
+BLOCKS = 60
+
+
+class WebSocket:
+    """A client of the app's echo."""
+
+    def __init__(self, address):
+        self._socket = socket.create_connection((address, 8080), timeout=10)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._socket.sendall(f"GET /websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n"
+                             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+                             "Sec-WebSocket-Version: 13\r\n\r\n".encode())
+        self._stream = self._socket.makefile("rb")
+        assert self._stream.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
+        while self._stream.readline() != b"\r\n":
+            pass
+
+    def local_address(self):
+        return "%s:%d" % self._socket.getsockname()
+
+    def echo(self, text):
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(text))
+        self._socket.sendall(bytes([0x81, 0x80 | len(text)]) + mask + masked)
+        head = self._stream.read(2)
+        return self._stream.read(head[1])
+
+    def close(self):
+        self._socket.close()
+
+
+class Download(threading.Thread):
+    """A slow download; what came, and what ended it."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.blocks, self.error = 0, None
+        self._connection = http.client.HTTPConnection(address, 8080, timeout=20)
+        self._connection.request("GET", f"/download?blocks={BLOCKS}&every=150ms")
+        self._answer = self._connection.getresponse()
+        self.start()
+
+    def run(self):
+        try:
+            for number in range(BLOCKS):
+                block = self._answer.read(65536)
+                assert block == bytes([number]) * 65536, f"block {number} is not as it was sent"
+                self.blocks += 1
+        except Exception as error:  # Reported by the test.
+            self.error = error
+
+
+@pytest.fixture(scope="module")
+def story(installed, pair, on_node):
+    """One mirror from before its wake to after its sleep, and all that could be noticed of it."""
+    target, client = pair
+    app = node.processes(target.pod, "app")[0]
+    seen = {"rules": {}, "counters": {}, "echoes": []}
+
+    def look(when):
+        seen["rules"][when] = node.rules(app)
+        seen["counters"][when] = node.counters(app)
+
+    look("before")
+    websocket, download = WebSocket(target.ip), Download(target.ip)
+    seen["echoes"].append(websocket.echo(b"before") == b"before")
+    with LocalProgram("0.0.0.0") as program, target.sidecar() as sidecar:
+        mirror = sidecar.wake(f"{installed.address_of_this_machine()}:{program.port}")
+        seen["blocks at the wake"] = download.blocks
+        seen["echoes"].append(websocket.echo(b"during") == b"during")
+        seen["load"] = client.load(target, 300)
+        look("during")
+        sidecar.settled(mirror, 30)
+        seen["ended"] = sidecar.sleep(mirror)
+        seen["blocks at the sleep"] = download.blocks
+    seen["echoes"].append(websocket.echo(b"after") == b"after")
+    download.join(30)
+    look("after")
+    seen["connections"] = target.connections()
+    seen["websocket"] = next(each for each in seen["connections"]
+                             if each["remote"] == websocket.local_address())
+    websocket.close()
+    seen["download"] = download
+    return seen
+
+
+def test_the_mirror_did_something(story):
+    connections = story["ended"]["ledger"]["connections"]
+    assert connections["delivered"] == 30
+    assert connections["skipped"].get("joined-late", 0) >= 1  # The WebSocket.
+
+
+def test_no_packet_filter_rule_comes_or_goes(story):
+    rules = story["rules"]
+    assert rules["before"] == rules["during"] == rules["after"]
+
+
+def test_nothing_is_reset(story):
+    counters = story["counters"]
+    for name in ("OutRsts", "EstabResets"):
+        assert counters["before"]["Tcp"][name] == counters["after"]["Tcp"][name], name
+    assert not any(each["reset"] for each in story["connections"])
+
+
+def test_a_websocket_that_was_open_before_survives(story):
+    assert story["echoes"] == [True, True, True]
+    assert story["websocket"]["open"] and not story["websocket"]["reset"]
+
+
+def test_a_download_that_began_before_survives(story):
+    download = story["download"]
+    assert download.error is None and download.blocks == BLOCKS
+    # It did span the mirror's life.
+    assert story["blocks at the wake"] < story["blocks at the sleep"] < BLOCKS
+
+
+def test_the_app_sees_its_clients_real_addresses(installed, pair, story):
+    client_ip = installed.pod(pair[1].namespace, pair[1].name).status.pod_ip
+    addresses = story["load"]["addresses"]
+    assert {address.rsplit(":", 1)[0] for address in addresses} == {client_ip}
+    assert set(addresses) <= {each["remote"] for each in story["connections"]}
+
+
+def test_no_container_has_restarted(pair, story):
+    assert pair[0].restarts() == {"dormouse": 0, "app": 0}
