@@ -111,7 +111,7 @@ class Line final : public RequestText {
   std::string take() override {
     text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);
     if (bodyBytes_ > body_.size()) text_ += ",\"body_truncated\":true";
-    // Cut in the middle of a character, text would look like bytes.
+    // Text that is cut in the middle of a character is no UTF-8, and shown as bytes.
     if (toValidUtf8(body_) == body_) {
       if (bodyBytes_ > 0) appendMember(text_, "body", body_);
     } else {
