@@ -25,13 +25,17 @@ struct Typed {
   std::string pending;  // The long name of an option whose value comes next.
 };
 
+std::string candidate(const std::string& word, const std::string& description) {
+  return word + "\t" + description;
+}
+
 const OptionName* optionOf(const std::string& word) {
-  static const std::vector<OptionName> names = optionNames();
-  const auto found = std::find_if(names.begin(), names.end(), [&](const OptionName& name) {
+  static const std::vector<OptionName> kNames = optionNames();
+  const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const OptionName& name) {
     return word == "--" + name.longName ||
            (!name.shortName.empty() && word == "-" + name.shortName);
   });
-  return found == names.end() ? nullptr : &*found;
+  return found == kNames.end() ? nullptr : &*found;
 }
 
 Typed typedOf(const std::vector<std::string>& words, std::size_t count) {
@@ -90,7 +94,7 @@ void completeTarget(Completion& completion, const Typed& typed, const std::strin
                     const Cluster& cluster) {
   const std::size_t slash = word.find('/');
   if (slash == std::string::npos) {
-    if (!typed.pcap) completion.candidates.emplace_back("pcap\twrite packets");
+    if (!typed.pcap) completion.candidates.push_back(candidate("pcap", "write packets"));
     for (const Kind kind : {Kind::kPod, Kind::kDeployment, Kind::kStatefulSet, Kind::kService}) {
       addTargets(completion, kind, cluster);
     }
@@ -127,7 +131,7 @@ void completePorts(Completion& completion, const Typed& typed, const Cluster& cl
       }
     }
     for (const auto& [port, what] : ports) {
-      if (used.count(port) == 0) completion.candidates.push_back(port + "\t" + what);
+      if (used.count(port) == 0) completion.candidates.push_back(candidate(port, what));
     }
   } catch (const std::runtime_error&) {
     completion.candidates.clear();
@@ -171,7 +175,7 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
     completeValue(completion, typed.pending, cluster);
   } else if (word.starts_with('-')) {
     for (const OptionName& option : optionNames()) {
-      completion.candidates.push_back("--" + option.longName + "\t" + option.description);
+      completion.candidates.push_back(candidate("--" + option.longName, option.description));
     }
   } else if (typed.values.count("url") != 0) {
     return completion;

@@ -139,9 +139,10 @@ class MirrorRun final : private EventHandler {
   // The sidecar's own, which explains most, if it is about everything there is.
   static std::string verdictOf(const Session& session) {
     const Tally tally = session.tally();
-    const bool plain = tally.mirrors == 1 && tally.interruptions == 0 && session.report() &&
-                       complete(tally.local.connections);
-    return plain ? session.report()->verdict : tally.verdict("");
+    const auto& report = session.report();
+    const bool plain =
+        tally.mirrors == 1 && tally.interruptions == 0 && complete(tally.local.connections);
+    return plain && report ? report->verdict : tally.verdict("");
   }
 
   const Arguments& arguments_;

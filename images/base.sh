@@ -4,9 +4,11 @@
 # hash of what they are made from; delete that directory to take newer Debian packages.
 release=bookworm mirror=http://deb.debian.org
 
-# cached KIND HASH: sets `file` to the archive of that name; fails if it is not there yet.
+# cached KIND HASH: sets `file` to the archive of that name, and `part` to what becomes it once it is
+# complete; fails if it is not there yet.
 cached() {
   file=${XDG_CACHE_HOME:-$HOME/.cache}/dormouse-images/$1-$2.tar
+  part=$file.part.$$
   mkdir -p "${file%/*}"
   [ -s "$file" ]
 }
@@ -41,8 +43,8 @@ base_image() {
   debian=localhost/dormouse-debian:${parts[0]}
   if ! cached debian "${parts[0]}"; then
     echo "images: installing Debian for the build (once; minutes)" >&2
-    mmdebstrap --quiet "${recipe[@]}" "$file.part" "${lists[@]}" >&2
-    mv "$file.part" "$file"
+    mmdebstrap --quiet "${recipe[@]}" "$part" "${lists[@]}" >&2
+    mv "$part" "$file"
   fi
   have "$debian" || build_store -t "$debian" "${file%/*}" <<<"FROM scratch
 ADD ${file##*/} /"
@@ -55,12 +57,12 @@ ADD ${file##*/} /"
     parts+=("$arch-$({ echo "${parts[0]}" "$arch"; cat images/deps images/target.sh; } | hash_of)")
     if ! cached deps "${parts[-1]}"; then
       echo "images: compiling the static libraries for $arch (once; minutes)" >&2
-      build_store --output "type=tar,dest=$file.part" "$context" <<<"FROM $debian AS deps
+      build_store --output "type=tar,dest=$part" "$context" <<<"FROM $debian AS deps
 COPY deps target.sh /images/
 RUN /images/deps $arch /opt/dormouse/$arch
 FROM scratch
 COPY --from=deps /opt/dormouse /opt/dormouse"
-      mv "$file.part" "$file"
+      mv "$part" "$file"
     fi
     ln -f "$file" "$context/deps-$arch.tar" 2>/dev/null || cp "$file" "$context/deps-$arch.tar"
   done

@@ -1,5 +1,5 @@
-# Sourced, from the top of the tree: which tool builds images, and where it keeps them: under
-# build/images, nothing in the user's own storage.
+# Sourced, from the top of the tree: which tool builds images, and where it keeps them. That is under
+# build/images; nothing comes into the user's own storage.
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 
 tool=${IMAGE_TOOL:-}
@@ -17,12 +17,15 @@ store() {
 
 # pack IMAGE FILE REFERENCE: writes an image of the storage as an OCI archive, under that name.
 pack() {
-  rm -f "$2"
-  store push -q "$1" "oci-archive:$2:$3" >/dev/null
+  rm -f "$2.part"
+  store push -q "$1" "oci-archive:$2.part:$3" >/dev/null
+  mv "$2.part" "$2"
 }
 
-# The tool leaves a mount on its storage, in whose way a later `make clean` would be.
+# One build at a time in a checkout, and none leaves mounts in whose way a later `make clean` would be.
+exec {lock}>"$out/lock"
+flock "$lock"
 unmount_storage() {
-  ! mountpoint -q "$out/storage/overlay" || umount "$out/storage/overlay" 2>/dev/null || true
+  findmnt -rno TARGET | { grep "^$out/storage/" || true; } | sort -r | xargs -r umount -l 2>/dev/null || true
 }
 trap unmount_storage EXIT
