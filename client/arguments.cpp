@@ -55,7 +55,7 @@ po::options_description visibleOptions() {
       ("ttl", po::value<std::string>()->value_name("30m"),
        "end after this time; the sidecar's default unless given")  //
       ("midstream", po::value<std::string>()->value_name("http|raw"),
-       "connections that are open already: skipped (http), or from their next byte (raw)");
+       "connections that are open already: from their next HTTP request (http) or byte (raw)");
   po::options_description local("The local end");
   local.add_options()                                                                      //
       ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //

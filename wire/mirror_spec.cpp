@@ -13,10 +13,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 6> kLaterKeys = {"sample", "rate", "redact",
-                                                        "mark",   "h2",   "responses"};
-constexpr std::array<std::string_view, 4> kLaterFilterKeys = {"methods", "path", "headers",
-                                                              "probes"};
+constexpr std::array<std::string_view, 4> kLaterKeys = {"redact", "mark", "h2", "responses"};
 
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
@@ -40,19 +37,73 @@ void readPorts(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
   }
 }
 
+Poco::JSON::Object::Ptr wantObject(const std::string& key, const Poco::Dynamic::Var& value) {
+  auto object = jsonObject(value);
+  if (!object) throw SpecError(key, key + ": an object is wanted");
+  return object;
+}
+
+double wantNumber(const std::string& key, const Poco::Dynamic::Var& value) {
+  if (value.isEmpty() || value.isBoolean() || !value.isNumeric()) {
+    throw SpecError(key, key + ": a number is wanted");
+  }
+  return value.convert<double>();
+}
+
+void readSources(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray(key, "networks", value)) {
+    addSource(spec, key, wantString(key, item));
+  }
+  if (spec.sources.empty()) throw SpecError(key, key + ": at least one network is wanted");
+}
+
+void readMethods(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray(key, "methods", value)) {
+    addMethod(spec, key, wantString(key, item));
+  }
+  if (spec.requests.methods.empty()) throw SpecError(key, key + ": at least one method is wanted");
+}
+
+void readHeaders(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::Var& value) {
+  for (const auto& [name, pattern] : *wantObject(key, value)) {
+    addHeader(spec, key, name, wantString(key, pattern));
+  }
+  if (spec.requests.headers.empty()) throw SpecError(key, key + ": at least one header is wanted");
+}
+
 void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
-  const auto filter = jsonObject(value);
-  if (!filter) throw SpecError("filter", "filter: an object is wanted");
-  for (const auto& [name, member] : *filter) {
+  for (const auto& [name, member] : *wantObject("filter", value)) {
     const std::string key = "filter." + name;
-    if (name != "source") {
-      refuseKey(key, std::find(kLaterFilterKeys.begin(), kLaterFilterKeys.end(), name) !=
-                         kLaterFilterKeys.end());
+    if (name == "source") {
+      readSources(spec, key, member);
+    } else if (name == "methods") {
+      readMethods(spec, key, member);
+    } else if (name == "path") {
+      spec.requests.path = checkPattern(key, wantString(key, member));
+    } else if (name == "headers") {
+      readHeaders(spec, key, member);
+    } else if (name == "probes") {
+      if (!member.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
+      spec.requests.probes = member.extract<bool>();
+    } else {
+      refuseKey(key, false);
     }
-    for (const Poco::Dynamic::Var& item : *wantArray(key, "networks", member)) {
-      addSource(spec, key, wantString(key, item));
+  }
+}
+
+void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  for (const auto& [name, member] : *wantObject("sample", value)) {
+    const std::string key = "sample." + name;
+    if (name == "percent") {
+      spec.requests.percent = checkPercent(key, wantNumber(key, member));
+    } else if (name == "by") {
+      spec.requests.by = checkBy(key, wantString(key, member));
+    } else {
+      refuseKey(key, false);
     }
-    if (spec.sources.empty()) throw SpecError(key, key + ": at least one network is wanted");
+  }
+  if (spec.requests.percent == 0) {
+    throw SpecError("sample.percent", "sample.percent: a share is wanted");
   }
 }
 
@@ -67,7 +118,17 @@ std::string_view midstreamName(Midstream midstream) {
 }
 
 std::string_view formatName(Format format) {
-  return format == Format::kFrames ? "frames" : "pcap";
+  switch (format) {
+    case Format::kFrames:
+      return "frames";
+    case Format::kPcap:
+      return "pcap";
+    case Format::kNdjson:
+      return "ndjson";
+    case Format::kHttp:
+      return "http";
+  }
+  return {};
 }
 
 HostPort parseHostPort(std::string_view text) {
@@ -127,11 +188,18 @@ MirrorSpec parsePushSpec(std::string_view json) {
       spec.midstream = checkMidstream(key, wantString(key, value));
     } else if (key == "filter") {
       readFilter(spec, value);
+    } else if (key == "sample") {
+      readSample(spec, value);
+    } else if (key == "rate") {
+      const auto rate = jsonUnsigned(value);
+      if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
+      spec.requests.rate = checkRate(key, *rate);
     } else {
       refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
     }
   }
   finishPorts(spec, "ports");
+  finishRequests(spec, {"sample.percent", "sample.by"});
   if (spec.to.empty()) {
     throw SpecError("to", "to: a destination HOST:PORT is wanted; GET /v1/stream needs none");
   }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,11 +18,29 @@ namespace dormouse::wire {
 
 enum class Protocol : std::uint8_t { kTcp, kUdp };
 enum class Midstream : std::uint8_t { kHttp, kRaw };
-enum class Format : std::uint8_t { kFrames, kPcap };
+enum class Format : std::uint8_t { kFrames, kPcap, kNdjson, kHttp };
 
 std::string_view protocolName(Protocol protocol);
 std::string_view midstreamName(Midstream midstream);
 std::string_view formatName(Format format);
+
+/// Which HTTP requests. What is not set selects everything but the kubelet's probes.
+struct RequestSelection {
+  struct Header {
+    std::string name;
+    std::string pattern;
+    bool operator==(const Header&) const = default;
+  };
+  std::vector<std::string> methods;  // Tokens; "safe" stands for GET, HEAD, OPTIONS. At most 16.
+  std::string path;                  // A regular expression, at most 1,024 bytes; empty: any.
+  std::vector<Header> headers;       // At most 16; each pattern as for path.
+  std::optional<bool> probes;        // The kubelet's probes too.
+  double percent = 0;                // Above 0 and at most 100; 0: no sample.
+  std::string by;                    // "header:NAME", "cookie:NAME", "trace"; only with percent.
+  std::uint32_t rate = 0;            // Requests a second, at most 1,000,000; 0: no cap.
+
+  bool operator==(const RequestSelection&) const = default;
+};
 
 struct MirrorSpec {
   std::vector<std::uint16_t> ports;  // 1 to 65535, at least one, at most 64, sorted, no duplicates.
@@ -31,6 +50,14 @@ struct MirrorSpec {
   std::chrono::seconds ttl{0};             // 0: the agent's default. The agent checks the maximum.
   Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
   std::vector<Network> sources;            // Empty: everybody.
+  RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
+
+  /// Whether the mirror is one of HTTP requests: it selects among them, or its format holds nothing
+  /// else. Else it is one of connections.
+  bool ofRequests() const {
+    return requests != RequestSelection{} ||
+           (to.empty() && (format == Format::kNdjson || format == Format::kHttp));
+  }
 };
 
 /// The specification is wrong. what() is a sentence that names the key.
@@ -44,18 +71,24 @@ class SpecError : public std::invalid_argument {
   std::string key_;
 };
 
+/// Whether a regular expression is one is for the agent to say.
+///
 /// From the text of a JSON body. Unknown keys, keys of a later version, duplicate keys, wrong
 /// types, values out of range, anything that is no JSON object: SpecError. `to` is required.
 MirrorSpec parsePushSpec(std::string_view json);
 
 /// From decoded query pairs, in order. Keys as in the JSON body but flat; commas split only port,
-/// method, source and redact; `port` and `source` may repeat, others not. SpecError as above. `to`
-/// is refused here.
+/// method, source and redact; `port`, `source`, `method` and `header` may repeat, others not.
+/// SpecError as above. `to` is refused here.
 MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>>& query);
 
 /// The query of GET /v1/stream for this specification, each value percent-encoded: the inverse of
 /// parseStreamSpec.
 std::string toQuery(const MirrorSpec& spec);
+
+/// The selection as the JSON body writes it: members `filter`, `sample`, `rate`, each only if it
+/// was asked for; `filter` with the sources too.
+Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec);
 
 /// Where a push mirror delivers.
 struct HostPort {

@@ -11,6 +11,15 @@ namespace {
 // Far above any agent's maximum.
 constexpr std::chrono::seconds kMostTtl = std::chrono::hours(24) * 366;
 
+/// RFC 9110, 5.6.2; at most 64 bytes.
+bool isToken(std::string_view text) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 Protocol checkProtocol(const std::string& key, std::string_view text) {
@@ -63,6 +72,79 @@ void addSource(MirrorSpec& spec, const std::string& key, std::string_view text) 
                     key + ": at most " + std::to_string(kMaxSources) + " networks are possible");
   }
   spec.sources.push_back(checkSource(key, text));
+}
+
+std::string checkPattern(const std::string& key, std::string_view text) {
+  if (text.empty()) throw SpecError(key, key + ": a regular expression is wanted");
+  if (text.size() > kMaxPattern) {
+    throw SpecError(key, key + ": a regular expression may have " + std::to_string(kMaxPattern) +
+                             " bytes, not " + std::to_string(text.size()));
+  }
+  return std::string(text);
+}
+
+std::string checkBy(const std::string& key, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const bool named = colon != std::string_view::npos && isToken(text.substr(colon + 1));
+  if (text != "trace" && !((kind == "header" || kind == "cookie") && named)) {
+    throw SpecError(key, key + ": \"header:NAME\", \"cookie:NAME\" or \"trace\" is wanted, not " +
+                             inQuotes(text));
+  }
+  return std::string(text);
+}
+
+double checkPercent(const std::string& key, double percent) {
+  if (!(percent > 0 && percent <= 100)) {
+    throw SpecError(key, key + ": a number above 0 and at most 100 is wanted");
+  }
+  return percent;
+}
+
+std::uint32_t checkRate(const std::string& key, std::uint64_t rate) {
+  if (rate < 1 || rate > 1'000'000) {
+    throw SpecError(key, key + ": requests a second are wanted, from 1 to 1000000");
+  }
+  return static_cast<std::uint32_t>(rate);
+}
+
+void addMethod(MirrorSpec& spec, const std::string& key, std::string_view text) {
+  if (!isToken(text)) {
+    throw SpecError(key, key + ": " + inQuotes(text) +
+                             " is no method; one such as \"POST\" is, or "
+                             "\"safe\"");
+  }
+  if (spec.requests.methods.size() == kMaxRules) {
+    throw SpecError(key, key + ": at most " + std::to_string(kMaxRules) + " are possible");
+  }
+  spec.requests.methods.emplace_back(text);
+}
+
+void addHeader(MirrorSpec& spec, const std::string& key, std::string_view name,
+               std::string_view pattern) {
+  if (!isToken(name)) throw SpecError(key, key + ": " + inQuotes(name) + " is no header's name");
+  if (spec.requests.headers.size() == kMaxRules) {
+    throw SpecError(key, key + ": at most " + std::to_string(kMaxRules) + " are possible");
+  }
+  spec.requests.headers.push_back({std::string(name), checkPattern(key, pattern)});
+}
+
+void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
+  if (!spec.requests.by.empty() && spec.requests.percent == 0) {
+    throw SpecError(names.by, names.by + ": says nothing without " + names.percent);
+  }
+  if (spec.ofRequests() && spec.protocol != Protocol::kTcp) {
+    throw SpecError("protocol", "protocol: HTTP requests are selected in tcp alone");
+  }
+  if (spec.ofRequests() && spec.midstream == Midstream::kRaw) {
+    throw SpecError("midstream",
+                    "midstream: \"raw\" hands on bytes from the middle of requests, "
+                    "among which none can be selected");
+  }
+  if (spec.requests != RequestSelection{} && spec.to.empty() && spec.format == Format::kPcap) {
+    throw SpecError("format",
+                    "format: \"pcap\" holds packets, among which no requests are selected");
+  }
 }
 
 void finishPorts(MirrorSpec& spec, const std::string& key) {

@@ -12,8 +12,8 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 9> kLaterKeys = {
-    "method", "path", "header", "percent", "by", "rate", "redact", "responses", "probes"};
+constexpr std::array<std::string_view, 2> kLaterKeys = {"redact", "responses"};
+constexpr std::array<std::string_view, 4> kRepeatable = {"port", "source", "method", "header"};
 
 // Calls `take` with each of the parts between commas, empty ones included.
 template <typename Take>
@@ -37,12 +37,67 @@ void readPort(MirrorSpec& spec, std::string_view digits) {
 }
 
 Format readFormat(std::string_view text) {
-  if (text == "frames") return Format::kFrames;
-  if (text == "pcap") return Format::kPcap;
-  if (text == "ndjson" || text == "http") {
-    throw SpecError("format", "format: " + inQuotes(text) + " is not supported by this version");
+  for (const Format format : {Format::kFrames, Format::kPcap, Format::kNdjson, Format::kHttp}) {
+    if (text == formatName(format)) return format;
   }
-  throw SpecError("format", "format: \"frames\" or \"pcap\" is wanted, not " + inQuotes(text));
+  throw SpecError("format", "format: \"frames\", \"pcap\", \"ndjson\" or \"http\" is wanted, not " +
+                                inQuotes(text));
+}
+
+template <typename Number>
+Number readNumber(const std::string& key, std::string_view digits) {
+  Number number{};
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    throw SpecError(key, key + ": a number is wanted, not " + inQuotes(digits));
+  }
+  return number;
+}
+
+/// "NAME:REGEX".
+void readHeader(MirrorSpec& spec, std::string_view value) {
+  const std::size_t colon = value.find(':');
+  if (colon == std::string_view::npos) {
+    throw SpecError("header", "header: NAME:REGULAR-EXPRESSION is wanted, not " + inQuotes(value));
+  }
+  addHeader(spec, "header", value.substr(0, colon), value.substr(colon + 1));
+}
+
+bool readProbes(std::string_view value) {
+  if (value != "true" && value != "false") {
+    throw SpecError("probes", "probes: true or false is wanted, not " + inQuotes(value));
+  }
+  return value == "true";
+}
+
+/// The keys that select requests; false if `key` is none of them.
+bool readSelection(MirrorSpec& spec, const std::string& key, const std::string& value) {
+  RequestSelection& requests = spec.requests;
+  if (key == "method") {
+    splitCommas(value, [&](std::string_view part) { addMethod(spec, key, part); });
+  } else if (key == "path") {
+    requests.path = checkPattern(key, value);
+  } else if (key == "header") {
+    readHeader(spec, value);
+  } else if (key == "probes") {
+    requests.probes = readProbes(value);
+  } else if (key == "percent") {
+    requests.percent = checkPercent(key, readNumber<double>(key, value));
+  } else if (key == "by") {
+    requests.by = checkBy(key, value);
+  } else if (key == "rate") {
+    requests.rate = checkRate(key, readNumber<std::uint64_t>(key, value));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// The shortest text that reads back as the same number.
+std::string numberText(double number) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+  return {text.data(), end};
 }
 
 void appendPair(std::string& query, std::string_view key, std::string_view value) {
@@ -70,9 +125,10 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
   MirrorSpec spec;
   std::set<std::string> seen;
   for (const auto& [key, value] : query) {
-    const bool repeatable = key == "port" || key == "source";
+    const bool repeatable =
+        std::find(kRepeatable.begin(), kRepeatable.end(), key) != kRepeatable.end();
     if (!seen.insert(key).second && !repeatable) {
-      throw SpecError(key, key + ": stands twice, and only port and source may");
+      throw SpecError(key, key + ": stands twice, and only port, source, method and header may");
     }
     if (key == "port") {
       splitCommas(value, [&](std::string_view part) { readPort(spec, part); });
@@ -88,11 +144,12 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
       spec.format = readFormat(value);
     } else if (key == "to") {
       throw SpecError(key, "to: a stream goes to its reader; POST /v1/mirrors takes a destination");
-    } else {
+    } else if (!readSelection(spec, key, value)) {
       refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
     }
   }
   finishPorts(spec, "port");
+  finishRequests(spec, {"percent", "by"});
   return spec;
 }
 
@@ -104,6 +161,16 @@ std::string toQuery(const MirrorSpec& spec) {
   appendPair(query, "midstream", midstreamName(spec.midstream));
   if (spec.ttl.count() != 0) appendPair(query, "ttl", formatDuration(spec.ttl));
   for (const Network& source : spec.sources) appendPair(query, "source", source.toString());
+  const RequestSelection& requests = spec.requests;
+  for (const std::string& method : requests.methods) appendPair(query, "method", method);
+  if (!requests.path.empty()) appendPair(query, "path", requests.path);
+  for (const RequestSelection::Header& header : requests.headers) {
+    appendPair(query, "header", header.name + ":" + header.pattern);
+  }
+  if (requests.probes) appendPair(query, "probes", *requests.probes ? "true" : "false");
+  if (requests.percent > 0) appendPair(query, "percent", numberText(requests.percent));
+  if (!requests.by.empty()) appendPair(query, "by", requests.by);
+  if (requests.rate > 0) appendPair(query, "rate", std::to_string(requests.rate));
   return query;
 }
 

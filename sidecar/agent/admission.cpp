@@ -6,6 +6,8 @@
 
 #include "common/problem.h"
 #include "common/units.h"
+#include "mirror/request_gate.h"
+#include "mirror/request_stage.h"
 
 namespace dormouse::agent {
 namespace {
@@ -16,6 +18,18 @@ bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
 
 std::string mebibytes(std::size_t bytes) {
   return std::to_string((bytes + (1 << 20) - 1) >> 20U) + " MiB";
+}
+
+/// Only here regular expressions can be compiled.
+void admitRequests(const wire::MirrorSpec& spec) {
+  try {
+    const mirror::RequestGate gate(spec.requests);
+  } catch (const http::PatternError& error) {
+    const bool isPath = error.part() == "path";
+    std::string key = isPath ? "path" : "header";  // Of the query, else of the body.
+    if (!spec.to.empty()) key = isPath ? "filter.path" : "filter.headers";
+    throw Problem(400, key + ": " + error.what(), key);
+  }
 }
 
 }  // namespace
@@ -43,6 +57,7 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
                       formatDuration(limits.maxTtl),
                   "ttl");
   }
+  admitRequests(spec);
   return spec;
 }
 
@@ -66,7 +81,7 @@ void admitOneMore(const Settings& settings, const std::vector<std::string>& owne
   }
   const std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
                             settings.reassembly.maxFlows * reassembly::Limits::kBytesPerFlow +
-                            wanted * settings.mirror.budgetBytes;
+                            wanted * (settings.mirror.budgetBytes + mirror::RequestStage::kMemory);
   if (bytes > settings.memory.limitBytes) {
     throw Problem(503, "with " + std::to_string(wanted) + " mirrors the sidecar may need " +
                            mebibytes(bytes) + ", and its memory limit is " +

@@ -7,6 +7,7 @@
 #include "sink/frames_sink.h"
 #include "sink/pcap_sink.h"
 #include "sink/push_sink.h"
+#include "sink/request_sink.h"
 
 namespace dormouse::agent {
 namespace {
@@ -15,6 +16,18 @@ sink::StreamOptions streamOptions(const Settings& settings) {
   sink::StreamOptions options;
   options.budget = settings.mirror.budgetBytes;
   return options;
+}
+
+std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, wire::Format format,
+                                       EventLoop& loop, std::unique_ptr<StreamSocket> socket,
+                                       mirror::SinkListener& listener) {
+  const sink::StreamOptions options = streamOptions(settings);
+  if (format == wire::Format::kFrames) {
+    return std::make_unique<sink::FramesSink>(loop, std::move(socket), listener, options);
+  }
+  return std::make_unique<sink::RequestSink>(
+      loop, std::move(socket), listener,
+      format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(), options);
 }
 
 }  // namespace
@@ -37,16 +50,15 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
           });
     };
   }
-  return
-      [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
-                                  reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
-        return std::make_unique<mirror::FlowMirror>(
-            identity, link, context.table, slot, context.ownSockets,
-            [&](mirror::SinkListener& listener) {
-              return std::make_unique<sink::FramesSink>(context.loop, std::move(*held), listener,
-                                                        streamOptions(settings));
-            });
-      };
+  return [&settings, identity, held](
+             const DataLoop::Context& context, capture::LinkType link,
+             reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
+    return std::make_unique<mirror::FlowMirror>(
+        identity, link, context.table, slot, context.ownSockets,
+        [&](mirror::SinkListener& listener) {
+          return makeSink(settings, identity.spec.format, context.loop, std::move(*held), listener);
+        });
+  };
 }
 
 DataLoop::MirrorMaker makePushMirror(const Settings& settings,

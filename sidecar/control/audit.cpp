@@ -19,13 +19,17 @@ Log::Fields Audit::describe(const wire::MirrorSpec& spec) {
   for (const std::uint16_t port : spec.ports) ports->add(port);
   Poco::JSON::Array::Ptr sources(new Poco::JSON::Array);
   for (const Network& source : spec.sources) sources->add(source.toString());
-  return {{"ports", ports},
-          {"protocol", std::string(wire::protocolName(spec.protocol))},
-          {"destination",
-           spec.to.empty() ? "stream:" + std::string(wire::formatName(spec.format)) : spec.to},
-          {"source", sources},
-          {"midstream", std::string(wire::midstreamName(spec.midstream))},
-          {"ttl_seconds", static_cast<Poco::Int64>(spec.ttl.count())}};
+  Log::Fields fields = {
+      {"ports", ports},
+      {"protocol", std::string(wire::protocolName(spec.protocol))},
+      {"destination",
+       spec.to.empty() ? "stream:" + std::string(wire::formatName(spec.format)) : spec.to},
+      {"source", sources},
+      {"midstream", std::string(wire::midstreamName(spec.midstream))},
+      {"ttl_seconds", static_cast<Poco::Int64>(spec.ttl.count())}};
+  const Poco::JSON::Object::Ptr selection = wire::selectionToJson(spec);
+  for (const auto& [name, value] : *selection) fields.emplace_back(name, value);
+  return fields;
 }
 
 void Audit::wake(const mirror::MirrorReport& report) {

@@ -26,8 +26,17 @@ HttpResponse text(std::string contentType, std::string body) {
 }
 
 const char* contentType(wire::Format format) {
-  return format == wire::Format::kPcap ? "application/vnd.tcpdump.pcap"
-                                       : "application/vnd.dormouse.frames";
+  switch (format) {
+    case wire::Format::kFrames:
+      return "application/vnd.dormouse.frames";
+    case wire::Format::kPcap:
+      return "application/vnd.tcpdump.pcap";
+    case wire::Format::kNdjson:
+      return "application/x-ndjson";
+    case wire::Format::kHttp:
+      return "message/http";
+  }
+  return "application/octet-stream";
 }
 
 std::string describe(const HttpRequest& request) {

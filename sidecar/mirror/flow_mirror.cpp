@@ -23,6 +23,10 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
+  const bool joins = identity_.spec.midstream == wire::Midstream::kHttp;
+  if (identity_.spec.protocol == wire::Protocol::kTcp && joins) {
+    stage_.emplace(identity_.spec, *sink_, ledger_);
+  }
   table_.addMirror(slot_, *this);
 }
 
@@ -62,51 +66,48 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
 }
 
 TimePoint FlowMirror::flush(TimePoint now) {
-  now_ = now;
+  setTime(now);
   return sink_->flush(now);
 }
 
-Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool joinedLate) {
-  Reason reason = Reason::kNone;
+Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
   if (!selection_.contains(key.client)) {
-    reason = Reason::kFiltered;
-  } else if (joinedLate && identity_.spec.midstream != wire::Midstream::kRaw) {
-    reason = Reason::kJoinedLate;
+    ledger_.connections.skip(Reason::kFiltered);
+    return Reason::kFiltered;
   }
-  if (reason != Reason::kNone) {
-    ledger_.connections.skip(reason);
-  } else {
-    ++ledger_.connections.seen;
-    ++ledger_.connections.open;
-  }
-  return reason;
+  ++ledger_.connections.seen;
+  ++ledger_.connections.open;
+  return Reason::kNone;
 }
 
 Reason FlowMirror::onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) {
   ConnectionHandle handle = find(flow.id);
   if (handle == kNoConnection) {
+    http::TlsHello hello;
     // TLS can only be told by its first bytes; a flow joined in its middle has none.
     if (flow.key.transport == Transport::kTcp && flow.fromStart) {
-      http::TlsHello hello = takeUndecided(flow.id);
+      hello = takeUndecided(flow.id);
       const http::TlsHello::Answer answer = hello.feed(bytes);
       if (answer == http::TlsHello::Answer::kUndecided) {
         undecided_[flow.id.index] = hello;
         return Reason::kNone;
       }
       if (answer == http::TlsHello::Answer::kTls) return settleFlow(flow, Reason::kTls);
-      const Reason refused = begin(flow, hello.held());
-      if (refused != Reason::kNone) return refused;
-    } else {
-      const Reason refused = begin(flow, {});
-      if (refused != Reason::kNone) return refused;
     }
+    const Reason refused = begin(flow, hello.held());
+    if (refused != Reason::kNone) return refused;
     handle = find(flow.id);
   }
-  return deliver(flow, handle, bytes);
+  return connections_[handle].staged ? stage(flow, handle, bytes) : deliver(flow, handle, bytes);
 }
 
 Reason FlowMirror::begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held) {
   const ConnectionHandle handle = allocate(flow.id);
+  if (stage_ && (stage_->ofRequests() || !flow.fromStart)) {
+    connections_[handle].staged = true;
+    stage_->add(handle, flow.fromStart);
+    return held.empty() ? Reason::kNone : stage(flow, handle, held);
+  }
   ConnectionInfo info;
   info.protocol = identity_.spec.protocol;
   info.fromStart = flow.fromStart;
@@ -115,7 +116,7 @@ Reason FlowMirror::begin(const reassembly::FlowView& flow, std::span<const std::
   info.server = flow.key.server;
   const Reason refused = sink_->open(handle, info);
   if (refused != Reason::kNone) {
-    release(handle);
+    release(handle, refused);
     return settleFlow(flow, refused);
   }
   return held.empty() ? Reason::kNone : deliver(flow, handle, held);
@@ -125,11 +126,34 @@ Reason FlowMirror::deliver(const reassembly::FlowView& flow, ConnectionHandle ha
                            std::span<const std::uint8_t> bytes) {
   const Reason refused = sink_->data(handle, bytes);
   if (refused != Reason::kNone) {
-    release(handle);
+    release(handle, refused);
     return settleFlow(flow, refused);
   }
   ledger_.bytes += bytes.size();
   return Reason::kNone;
+}
+
+Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle handle,
+                         std::span<const std::uint8_t> bytes) {
+  const Reason refused = stage_->feed(handle, flow, bytes, now_, now_ - *woke_);
+  if (refused == Reason::kNone) return refused;
+  stage_->end(handle, refused);
+  if (stage_->inSink(handle)) {
+    closeInSink(flow, handle, refused, false);
+    return refused;
+  }
+  release(handle, refused);
+  return settleFlow(flow, refused);
+}
+
+void FlowMirror::closeInSink(const reassembly::FlowView& flow, ConnectionHandle handle,
+                             Reason reason, bool reset) {
+  Connection& connection = connections_[handle];
+  connection.packets = flow.packets;
+  connection.ended = true;
+  connection.cut = reason;
+  byFlow_[flow.id.index] = kNoConnection;
+  sink_->close(handle, reason, reset);
 }
 
 Reason FlowMirror::settleFlow(const reassembly::FlowView& flow, Reason fate) {
@@ -150,12 +174,19 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     if (begin(flow, hello.held()) != Reason::kNone) return;
     handle = find(flow.id);
   }
-  Connection& connection = connections_[handle];
-  connection.packets = flow.packets;
-  connection.ended = true;
-  connection.cut = reason;
-  byFlow_[flow.id.index] = kNoConnection;
-  sink_->close(handle, reason, reset);
+  if (connections_[handle].staged) {
+    const Reason fate = stage_->end(handle, reason);
+    if (!stage_->inSink(handle)) {
+      release(handle, fate);
+      settleFlow(flow, fate);
+      return;
+    }
+  }
+  closeInSink(flow, handle, reason, reset);
+}
+
+void FlowMirror::onRequestSettled(ConnectionHandle handle, Reason fate) {
+  if (stage_) stage_->onRequestSettled(handle, fate);
 }
 
 void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
@@ -165,7 +196,7 @@ void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
   const Reason reason = connection.cut != Reason::kNone ? connection.cut : fate;
   ledger_.connections.settle(reason);
   ledger_.packets.settle(reason, connection.packets);
-  release(handle);
+  release(handle, reason);
 }
 
 void FlowMirror::endCapture() {
@@ -180,7 +211,8 @@ void FlowMirror::finish() {
 MirrorReport FlowMirror::report() const {
   MirrorReport report = describe(identity_, endedBecause_);
   report.ledger = ledger_;
-  report.verdict = verdict(ledger_, identity_.spec, !endedBecause_.empty(), sink_->trouble());
+  report.verdict = verdict(ledger_, identity_.spec, !endedBecause_.empty(), sink_->trouble(),
+                           stage_ ? stage_->waiting() : 0);
   return report;
 }
 
@@ -220,8 +252,12 @@ ConnectionHandle FlowMirror::allocate(reassembly::FlowId flow) {
   return handle;
 }
 
-void FlowMirror::release(ConnectionHandle handle) {
+void FlowMirror::release(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
+  if (connection.staged) {
+    stage_->settleRest(handle, fate);
+    stage_->remove(handle);
+  }
   const std::uint32_t index = connection.flow.index;
   if (byFlow_[index] == handle) byFlow_[index] = kNoConnection;
   connection.live = false;

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "http/tls_hello.h"
 #include "mirror/mirror.h"
+#include "mirror/request_stage.h"
 #include "mirror/selection.h"
 #include "mirror/sink.h"
 #include "reassembly/flow_table.h"
@@ -21,19 +23,21 @@ namespace dormouse::mirror {
 /// Invariants:
 /// 1. ledger_.connections.open == admitted flows whose fate is not known.
 /// 2. ledger_.packets.open == packets of those flows.
-/// 3. A connection record is live from the flow's first payload byte until its fate is known.
+/// 3. A connection record is live from the flow's first payload byte until its fate is known. The
+///    sink knows of it all that time, unless it is staged: then RequestStage::inSink() tells.
 class FlowMirror final : public Mirror, private reassembly::FlowListener, private SinkListener {
  public:
   /// Makes the sink that reports to the given listener.
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
-  /// REQUIRES: slot is free in the table; table and ownSockets outlive the mirror.
+  /// Throws http::PatternError. REQUIRES: slot is free in the table; table and ownSockets outlive
+  /// the mirror.
   FlowMirror(MirrorIdentity identity, capture::LinkType link, reassembly::FlowTable& table,
              reassembly::MirrorSlot slot, const OwnSockets& ownSockets,
              const SinkFactory& makeSink);
   ~FlowMirror() override;
 
-  void beginBatch(TimePoint now) override { now_ = now; }
+  void beginBatch(TimePoint now) override { setTime(now); }
   void onPacket(const capture::RawPacket& raw) override;
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
@@ -51,6 +55,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
     std::uint32_t packets = 0;   // Final once the flow has ended.
     bool live = false;           // False: the record is free.
     bool ended = false;          // The flow is over, the sink still at work.
+    bool staged = false;         // Its bytes go through the stage.
     Reason cut = Reason::kNone;  // Why the flow was cut, if it was.
   };
 
@@ -58,11 +63,22 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
+  void onRequestSettled(ConnectionHandle handle, Reason fate) override;
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 
   Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
   Reason deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
                  std::span<const std::uint8_t> bytes);
+  /// The next bytes of a staged connection.
+  Reason stage(const reassembly::FlowView& flow, ConnectionHandle handle,
+               std::span<const std::uint8_t> bytes);
+  void setTime(TimePoint now) {
+    if (!woke_) woke_ = now;
+    now_ = now;
+  }
+  /// The flow is over, and the sink is told; its answer is awaited.
+  void closeInSink(const reassembly::FlowView& flow, ConnectionHandle handle, Reason reason,
+                   bool reset);
   /// Settles a flow that has no connection record.
   Reason settleFlow(const reassembly::FlowView& flow, Reason fate);
   /// What is known of a flow that is not decided yet; nothing is held if it is a new one.
@@ -70,7 +86,8 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// The connection of a flow, or kNoConnection.
   ConnectionHandle find(reassembly::FlowId flow) const;
   ConnectionHandle allocate(reassembly::FlowId flow);
-  void release(ConnectionHandle handle);
+  /// The connection is over; its requests whose fate is not known share its own.
+  void release(ConnectionHandle handle, Reason fate);
 
   static constexpr ConnectionHandle kNoConnection = 0xffffffff;
 
@@ -80,7 +97,8 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   const reassembly::MirrorSlot slot_;
   const Selection selection_;
   TimePoint now_;
-  bool attached_ = true;  // The table knows the slot.
+  std::optional<TimePoint> woke_;  // The first time it was told.
+  bool attached_ = true;           // The table knows the slot.
   std::uint64_t kernelDrops_ = 0;
   wire::Ledger ledger_;
   std::string lostPurpose_;
@@ -90,6 +108,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   std::vector<ConnectionHandle> free_;
   std::vector<ConnectionHandle> byFlow_;                         // Indexed by FlowId::index.
   std::unordered_map<std::uint32_t, http::TlsHello> undecided_;  // By FlowId::index; rarely any.
+  std::optional<RequestStage> stage_;                            // TCP only.
   std::unique_ptr<Sink> sink_;  // Last: it may report until it is gone.
 };
 

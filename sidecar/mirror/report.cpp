@@ -42,6 +42,8 @@ Poco::JSON::Object::Ptr toJson(const MirrorReport& report) {
     for (const Network& network : report.spec.sources) sources->add(network.toString());
     object->set("source", sources);
   }
+  const Poco::JSON::Object::Ptr selection = wire::selectionToJson(report.spec);
+  for (const auto& [name, value] : *selection) object->set(name, value);
   object->set("started", formatTime(report.started));
   object->set("expires", formatTime(report.expires));
   if (report.state == State::kEnded) object->set("ended_because", report.endedBecause);

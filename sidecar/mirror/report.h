@@ -14,9 +14,10 @@ namespace dormouse::mirror {
 MirrorReport describe(const MirrorIdentity& identity, const std::string& endedBecause);
 
 /// {"id":…,"owner":…,"state":"active"|"ended","ports":[…],"protocol":…,"to":… or "format":…,
-/// "midstream":…,"source":[…],"started":…,"expires":…,"ended_because":…,"ledger":{…},"verdict":…}:
-/// the mirror as the control API shows it and as a stream's last record carries it. "source" only
-/// if the mirror has one, "ended_because" only once it has ended. Times are RFC 3339 in UTC.
+/// "midstream":…,"source":[…],"filter":{…},"sample":{…},"rate":…,"started":…,"expires":…,"ended_because":…,"ledger":{…},"verdict":…}:
+/// the mirror as the control API shows it and as a stream's last record carries it. "source"
+/// (which "filter" holds too), "filter", "sample" and "rate" only if the mirror has them,
+/// "ended_because" only once it has ended. Times are RFC 3339 in UTC.
 Poco::JSON::Object::Ptr toJson(const MirrorReport& report);
 
 /// On one line, without a newline, always valid UTF-8.

@@ -21,35 +21,42 @@ std::string portList(const wire::MirrorSpec& spec) {
   return text;
 }
 
-/// Why connections were skipped, in words that say what to do about it.
-std::string explain(Reason reason, std::uint64_t number, const wire::MirrorSpec& spec,
-                    std::string_view trouble) {
-  const std::string connections = count(number, "connection");
+/// Why connections or requests were skipped, in words that say what to do about it.
+std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
+                    const wire::MirrorSpec& spec, std::string_view trouble) {
+  const std::string things = count(number, noun);
   const std::string were = number == 1 ? " was " : " were ";
   switch (reason) {
     case Reason::kTls:
-      return "traffic on " + portList(spec) + " is TLS: " + connections + " skipped";
+      return "traffic on " + portList(spec) + " is TLS: " + things + " skipped";
     case Reason::kJoinedLate:
-      return connections + were + "open before the mirror; new connections will be seen";
+      return things + were + "open before the mirror; new connections will be seen";
     case Reason::kSinkRefused:
       return (trouble.empty() ? std::string("the destination refused") : std::string(trouble)) +
-             ": " + connections + " skipped";
+             ": " + things + " skipped";
     case Reason::kSinkClosed:
-      return connections + were + "closed by the receiver before everything was written";
+      return things + were + "closed by the receiver before everything was written";
     case Reason::kOverBudget:
-      return connections + were + "shed because the receiver was too slow";
+      return things + were + "shed because the receiver was too slow";
     case Reason::kGap:
-      return connections + were + "cut at a packet that never came";
+      return things + were + "cut at a packet that never came";
     case Reason::kEvicted:
-      return connections + were + "pushed out of the full connection table";
+      return things + were + "pushed out of the full connection table";
     case Reason::kIdle:
-      return connections + were + "silent for too long";
+      return things + were + "silent for too long";
     case Reason::kMirrorEnded:
-      return connections + were + "still open when the mirror ended";
+      return things + were + "still open when the mirror ended";
     case Reason::kFiltered:
-      return connections + were + "filtered out";
+      return things + were + "filtered out";
+    case Reason::kSampledOut:
+      return things + were + "not in the sample";
+    case Reason::kRateCapped:
+      return things + were + "above the rate of " + std::to_string(spec.requests.rate) +
+             " a second";
+    case Reason::kMalformed:
+      return things + were + "malformed or broken off";
     default:
-      return connections + " skipped as " + std::string(reasonName(reason));
+      return things + " skipped as " + std::string(reasonName(reason));
   }
 }
 
@@ -80,10 +87,42 @@ std::string packetVerdict(const wire::Ledger& ledger, const wire::MirrorSpec& sp
   return text;
 }
 
+/// The share of an account that was delivered, and what became of the rest. `worth`: what of it
+/// counts. REQUIRES: worth > 0.
+std::string accountVerdict(const wire::Account& account, std::uint64_t worth, std::string_view noun,
+                           const wire::MirrorSpec& spec, std::string_view trouble) {
+  if (account.skippedFor(Reason::kFiltered) == worth) {
+    return "filter matched 0 of " + count(worth, noun);
+  }
+  std::string text;
+  const auto lost = losses(account);
+  // When one cause took everything, the cause is the news; else the share is.
+  const bool oneCause = lost.size() == 1 && lost.front().second == worth;
+  if (!oneCause) {
+    text = std::to_string(account.delivered) + " of " + count(worth, noun) + " delivered";
+    if (account.open > 0) text += ", " + std::to_string(account.open) + " open";
+  }
+  for (const auto& [reason, number] : lost) {
+    if (!text.empty()) text += "; ";
+    text += explain(reason, number, noun, spec, trouble);
+  }
+  return text;
+}
+
+/// What happened to connections of which no request was seen, in a mirror that counts requests.
+std::string connectionsApart(const wire::Account& connections, const wire::MirrorSpec& spec) {
+  std::string text;
+  for (const Reason reason : {Reason::kTls, Reason::kJoinedLate}) {
+    const std::uint64_t number = connections.skippedFor(reason);
+    if (number > 0) text += "; " + explain(reason, number, "connection", spec, {});
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bool ended,
-                    std::string_view trouble) {
+                    std::string_view trouble, std::uint64_t waiting) {
   if (spec.to.empty() && spec.format == wire::Format::kPcap) {
     return packetVerdict(ledger, spec, ended);
   }
@@ -93,24 +132,19 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
   const std::uint64_t drops = ledger.packets.skippedFor(Reason::kKernelDrop);
 
   std::string text;
-  if (all.seen == 0) {
+  if (ledger.requests.seen > 0) {
+    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble) +
+           connectionsApart(all, spec);
+  } else if (all.seen == 0) {
     text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
   } else if (worth == 0) {
     text = "no payload on " + portList(spec) + ": " + count(empty, "empty connection");
-  } else if (all.skippedFor(Reason::kFiltered) == worth) {
-    text = "filter matched 0 of " + count(worth, "connection");
   } else {
-    const auto lost = losses(all);
-    // When one cause took everything, the cause is the news; else the share is.
-    const bool oneCause = lost.size() == 1 && lost.front().second == worth;
-    if (!oneCause) {
-      text = std::to_string(all.delivered) + " of " + count(worth, "connection") + " delivered";
-      if (all.open > 0) text += ", " + std::to_string(all.open) + " open";
-    }
-    for (const auto& [reason, number] : lost) {
-      if (!text.empty()) text += "; ";
-      text += explain(reason, number, spec, trouble);
-    }
+    text = accountVerdict(all, worth, "connection", spec, trouble);
+  }
+  if (waiting > 0) {
+    text += "; " + count(waiting, "connection") + (waiting == 1 ? " was" : " were") +
+            " open before the mirror: to be joined at the next request";
   }
   if (drops > 0) text += "; the kernel dropped " + count(drops, "packet");
   return text;

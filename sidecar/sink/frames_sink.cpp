@@ -1,5 +1,6 @@
 #include "sink/frames_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace dormouse::sink {
@@ -53,6 +54,28 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
   return Reason::kNone;
 }
 
+Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) const {
+  const http::RequestHead& head = request.head;
+  // Of one that is larger than that, its beginning is on its way before its end comes.
+  const std::size_t whole = static_cast<std::size_t>(
+      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2));
+  return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
+}
+
+Reason FramesSink::beginRequest(mirror::ConnectionHandle handle,
+                                const mirror::RequestInfo& request) {
+  return data(handle, request.head.bytes);
+}
+
+Reason FramesSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                               std::span<const std::uint8_t>) {
+  return data(handle, raw);
+}
+
+void FramesSink::endRequest(mirror::ConnectionHandle handle) {
+  closing_.push_back(Closing{buffer_.appended(), handle, slots_[handle].stream, true});
+}
+
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
   slot.open = false;
@@ -73,7 +96,8 @@ bool FramesSink::appendClose(const Owed& owed) {
   auto* const out = buffer_.room(kCloseRoom);
   if (out == nullptr) return false;
   wire::appendClose(*out, owed.frame);
-  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), *owed.handle});
+  if (owed.handle)
+    closing_.push_back(Closing{buffer_.appended(), *owed.handle, owed.frame.connection, false});
   return true;
 }
 
@@ -114,9 +138,9 @@ void FramesSink::progress() {
 
 void FramesSink::settle() {
   while (!closing_.empty() && closing_.front().end <= buffer_.written()) {
-    const mirror::ConnectionHandle handle = closing_.front().handle;
+    const Closing closing = closing_.front();
     closing_.pop_front();
-    listener_.onSettled(handle, Reason::kNone);
+    tell(closing, Reason::kNone);
   }
   for (const auto& [handle, reason] : std::exchange(cut_, {})) listener_.onSettled(handle, reason);
   if (!buffer_.gone() || goneTold_) return;
@@ -126,10 +150,16 @@ void FramesSink::settle() {
   listener_.onSinkGone("reader gone");
 }
 
-void FramesSink::settleRest(Reason whileOpen) {
-  for (const Closing& closing : std::exchange(closing_, {})) {
-    listener_.onSettled(closing.handle, Reason::kSinkClosed);
+void FramesSink::tell(const Closing& closing, Reason fate) {
+  if (!closing.request) {
+    listener_.onSettled(closing.handle, fate);
+  } else if (slots_[closing.handle].stream == closing.stream) {  // Else it is another's by now.
+    listener_.onRequestSettled(closing.handle, fate);
   }
+}
+
+void FramesSink::settleRest(Reason whileOpen) {
+  for (const Closing& closing : std::exchange(closing_, {})) tell(closing, Reason::kSinkClosed);
   for (Owed& owed : owed_) {
     if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
       listener_.onSettled(*handle, Reason::kSinkClosed);

@@ -36,6 +36,11 @@ class FramesSink final : public mirror::Sink {
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
+  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                     std::span<const std::uint8_t> content) override;
+  void endRequest(mirror::ConnectionHandle handle) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   void finish(const std::function<std::string()>& report) override;
@@ -47,10 +52,13 @@ class FramesSink final : public mirror::Sink {
     std::uint64_t stream = 0;  // The connection's number in the stream.
     bool open = false;
   };
-  /// A connection that came to its own end; delivered once written() has reached `end`.
+  /// A connection that came to its own end, or a request: delivered once written() has reached
+  /// `end`.
   struct Closing {
     std::uint64_t end;
     mirror::ConnectionHandle handle;
+    std::uint64_t stream;
+    bool request;
   };
   /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
   struct Owed {
@@ -64,6 +72,7 @@ class FramesSink final : public mirror::Sink {
   void progress();
   void settle();
   void settleRest(Reason whileOpen);
+  void tell(const Closing& closing, Reason fate);
 
   mirror::SinkListener& listener_;
   const StreamOptions options_;

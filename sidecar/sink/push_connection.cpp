@@ -51,6 +51,15 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   return Reason::kNone;
 }
 
+std::size_t PushConnection::takeWritten() {
+  std::size_t written = 0;
+  while (!marks_.empty() && marks_.front() <= queue_.consumed()) {
+    marks_.pop_front();
+    ++written;
+  }
+  return written;
+}
+
 std::optional<Reason> PushConnection::end() {
   ended_ = true;
   return state_ == State::kOpen && queue_.empty() ? sendFin() : std::nullopt;

@@ -1,6 +1,8 @@
 // One mirrored TCP connection, copied to the target.
 #pragma once
 
+#include <deque>
+
 #include "sink/byte_queue.h"
 #include "sink/push_link.h"
 #include "sink/push_socket.h"
@@ -20,6 +22,8 @@ class PushConnection final : public PushLink {
 
   int connect(const Endpoint& to) override;
   Reason write(std::span<const std::uint8_t> bytes) override;
+  void markRequest() override { marks_.push_back(queue_.appended()); }
+  std::size_t takeWritten() override;
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;
@@ -46,6 +50,7 @@ class PushConnection final : public PushLink {
   bool ended_ = false;      // end() was called.
   bool peerEnded_ = false;  // The other side's FIN is read.
   ByteQueue queue_;
+  std::deque<std::uint64_t> marks_;  // Where requests end, as queue_ counts.
   PushSocket socket_;
 };
 

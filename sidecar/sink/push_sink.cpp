@@ -1,5 +1,6 @@
 #include "sink/push_sink.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -50,6 +51,28 @@ Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint
   return fate;
 }
 
+Reason PushSink::judgeRequest(const mirror::RequestInfo& request) const {
+  const http::RequestHead& head = request.head;
+  // Of one that is larger than that, its beginning is on its way before its end comes.
+  const std::uint64_t whole =
+      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2);
+  return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
+}
+
+Reason PushSink::beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) {
+  return data(handle, request.head.bytes);
+}
+
+Reason PushSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                             std::span<const std::uint8_t>) {
+  return data(handle, raw);
+}
+
+void PushSink::endRequest(mirror::ConnectionHandle handle) {
+  slots_[handle].link->markRequest();
+  marked_.push_back(handle);
+}
+
 void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
   if (reason == Reason::kNone) fate = slots_[handle].link->end();
@@ -57,17 +80,26 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
     retime(handle);
     return;
   }
+  written_.emplace_back(handle, slots_[handle].link->takeWritten());
   drop(handle, *fate);
   deferred_.emplace_back(handle, *fate);
 }
 
 TimePoint PushSink::flush(TimePoint now) {
+  for (const mirror::ConnectionHandle handle : std::exchange(marked_, {})) tellWritten(handle);
   tellDeferred();
   while (!timers_.empty() && timers_.begin()->first <= now) {
     const mirror::ConnectionHandle handle = timers_.begin()->second;
     onLinkEvent(handle, slots_[handle].link->expire());
   }
   return timers_.empty() ? TimePoint::max() : timers_.begin()->first;
+}
+
+void PushSink::tellWritten(mirror::ConnectionHandle handle) {
+  if (!slots_[handle].link) return;
+  for (std::size_t n = slots_[handle].link->takeWritten(); n > 0; --n) {
+    listener_.onRequestSettled(handle, Reason::kNone);
+  }
 }
 
 void PushSink::finish(const std::function<std::string()>&) {
@@ -79,6 +111,7 @@ void PushSink::finish(const std::function<std::string()>&) {
 }
 
 void PushSink::onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason> fate) {
+  tellWritten(handle);
   if (!fate) {
     retime(handle);
     return;
@@ -104,6 +137,9 @@ void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
 }
 
 void PushSink::tellDeferred() {
+  for (const auto& [handle, count] : std::exchange(written_, {})) {
+    for (std::size_t n = count; n > 0; --n) listener_.onRequestSettled(handle, Reason::kNone);
+  }
   for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);
 }
 

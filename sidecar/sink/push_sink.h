@@ -38,6 +38,11 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
+  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                     std::span<const std::uint8_t> content) override;
+  void endRequest(mirror::ConnectionHandle handle) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   /// The report is not asked for: nothing carries it to the target.
@@ -64,6 +69,8 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   void drop(mirror::ConnectionHandle handle, Reason fate);
   void noteFailure(const PushLink& link, Reason fate);
   void tellDeferred();
+  /// Which of the link's requests are with the other end by now.
+  void tellWritten(mirror::ConnectionHandle handle);
 
   const Clock& clock_;
   const std::unique_ptr<Target> target_;
@@ -75,6 +82,8 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   std::size_t count_ = 0;
   std::set<std::pair<TimePoint, mirror::ConnectionHandle>> timers_;
   std::vector<std::pair<mirror::ConnectionHandle, Reason>> deferred_;  // Settled, not yet told.
+  std::vector<mirror::ConnectionHandle> marked_;  // Requests of these have ended since flush().
+  std::vector<std::pair<mirror::ConnectionHandle, std::size_t>> written_;  // As deferred_.
   PushFailures failures_;
   std::string trouble_;
   bool finished_ = false;

@@ -31,6 +31,8 @@ class StreamBuffer final : private EventHandler {
   std::vector<std::uint8_t>* room(std::size_t bytes) {
     return gone_ ? nullptr : queue_.room(bytes);
   }
+  /// Whether that many bytes would find room now, as far as the budget tells.
+  bool fits(std::size_t bytes) const { return bytes <= budget_.limit() - budget_.used(); }
   /// Writes what the socket takes. The rest follows when the socket is ready; a call before that
   /// costs nothing.
   void flush();

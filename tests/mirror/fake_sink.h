@@ -13,6 +13,7 @@ namespace dormouse::testing {
 struct Received {
   mirror::ConnectionInfo info;
   std::string bytes;
+  int requests = 0;  // Whole ones.
   bool closed = false;
   Reason cut = Reason::kNone;
   bool reset = false;
@@ -25,6 +26,7 @@ class FakeSink final : public mirror::Sink {
 
   Reason refuseOpen = Reason::kNone;
   Reason refuseData = Reason::kNone;
+  Reason refuseRequest = Reason::kNone;
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
@@ -43,6 +45,16 @@ class FakeSink final : public mirror::Sink {
     live.at(handle).bytes.append(bytes.begin(), bytes.end());
     return Reason::kNone;
   }
+  Reason judgeRequest(const mirror::RequestInfo&) const override { return refuseRequest; }
+  Reason beginRequest(mirror::ConnectionHandle handle,
+                      const mirror::RequestInfo& request) override {
+    return data(handle, request.head.bytes);
+  }
+  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                     std::span<const std::uint8_t>) override {
+    return data(handle, raw);
+  }
+  void endRequest(mirror::ConnectionHandle handle) override { ++live.at(handle).requests; }
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
     received.closed = true;
@@ -62,6 +74,10 @@ class FakeSink final : public mirror::Sink {
     all.push_back(live.at(handle));
     live.erase(handle);
     listener_.onSettled(handle, fate);
+  }
+  /// That of its oldest request does.
+  void settleRequest(mirror::ConnectionHandle handle, Reason fate) {
+    listener_.onRequestSettled(handle, fate);
   }
   /// Of all closed ones.
   void settleClosed() {

@@ -95,15 +95,51 @@ TEST_F(FlowMirrorTest, AConnectionWithoutPayloadIsEmptyAndNeverReachesTheSink) {
   EXPECT_TRUE(sink_->live.empty());
 }
 
-TEST_F(FlowMirrorTest, ConnectionsOpenBeforeTheMirrorAreSkippedAndNamedInTheVerdict) {
+TEST_F(FlowMirrorTest, ConnectionsOpenBeforeTheMirrorAreNamedInTheVerdict) {
   start();
   TcpClient client;
   feed(client.data(0, "rest of something"));
   feed(client.data(17, "and more of it"));
+  EXPECT_THAT(mirror_->report().verdict,
+              HasSubstr("1 connection was open before the mirror: to be joined"));
+  EXPECT_TRUE(sink_->live.empty());
+  end();
   EXPECT_EQ(ledger().connections.skippedFor(Reason::kJoinedLate), 1U);
   EXPECT_EQ(ledger().packets.skippedFor(Reason::kJoinedLate), 2U);
   EXPECT_EQ(mirror_->report().verdict,
             "1 connection was open before the mirror; new connections will be seen");
+}
+
+TEST_F(FlowMirrorTest, AnOpenConnectionIsJoinedAtItsFirstAnsweredRequest) {
+  start();
+  TcpClient client;
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const auto length = static_cast<std::uint32_t>(get.size());
+  feed(client.data(0, get));
+  EXPECT_TRUE(sink_->live.empty());
+  Segment half = client.data(length, get.substr(0, 20));
+  half.acknowledgment += 100;
+  feed(half);
+  EXPECT_TRUE(sink_->live.empty()) << "its head is not complete";
+  Segment rest = client.data(length + 20, get.substr(20) + "anything");
+  rest.acknowledgment += 100;
+  feed(rest);
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_FALSE(sink_->live.begin()->second.info.fromStart);
+  feed(client.data(2 * length + 8, "\xff no HTTP"));
+  EXPECT_EQ(sink_->live.begin()->second.bytes, get + "anything\xff no HTTP");
+  feed(client.fin(2 * length + 17));
+  sink_->settleClosed();
+  EXPECT_EQ(ledger().connections.delivered, 1U);
+  EXPECT_EQ(ledger().requests.seen, 0U);
+}
+
+TEST_F(FlowMirrorTest, ASilentConnectionIsJoinedAtItsFirstSegment) {
+  start();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::seconds(1));
+  feed(TcpClient{}.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  EXPECT_EQ(sink_->live.size(), 1U);
 }
 
 TEST_F(FlowMirrorTest, MidstreamRawJoinsAnOpenConnectionAndSaysSo) {
@@ -335,6 +371,132 @@ TEST_F(FlowMirrorTest, TheLedgerBalancesUnderRandomTrafficAndRandomRefusals) {
     EXPECT_EQ(ledger().packets.open, 0U);
     mirror_.reset();
   }
+}
+
+wire::MirrorSpec selecting(const std::string& path) {
+  wire::MirrorSpec spec;
+  spec.requests.path = path;
+  return spec;
+}
+
+std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+
+TEST_F(FlowMirrorTest, OnlySelectedRequestsReachTheSink) {
+  start(selecting("^/api"));
+  TcpClient client;
+  feed(client.syn());
+  const std::string all = get("/other") + get("/api/1") + get("/x") + get("/api/2");
+  feed(client.data(0, all.substr(0, 70)));
+  feed(client.data(70, all.substr(70)));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  const ConnectionHandle handle = sink_->live.begin()->first;
+  EXPECT_EQ(sink_->live.at(handle).bytes, get("/api/1") + get("/api/2"));
+  EXPECT_EQ(sink_->live.at(handle).requests, 2);
+  EXPECT_EQ(ledger().requests.open, 2U);
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kFiltered), 2U);
+  sink_->settleRequest(handle, Reason::kNone);
+  expectBalance();
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+  feed(client.fin(static_cast<std::uint32_t>(all.size())));
+  sink_->settleClosed();
+  EXPECT_EQ(ledger().requests.delivered, 2U);
+  EXPECT_EQ(mirror_->report().verdict, "2 of 4 requests delivered; 2 requests were filtered out");
+}
+
+TEST_F(FlowMirrorTest, AConnectionWithoutASelectedRequestNeverReachesTheSink) {
+  start(selecting("^/api"));
+  connection(TcpClient{}, get("/other"));
+  EXPECT_TRUE(sink_->live.empty());
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kFiltered), 1U);
+  EXPECT_EQ(ledger().packets.skippedFor(Reason::kFiltered), 3U);
+  EXPECT_EQ(mirror_->report().verdict, "filter matched 0 of 1 request");
+}
+
+TEST_F(FlowMirrorTest, WhatIsNoHttpIsFilteredInAMirrorOfRequests) {
+  start(selecting("."));
+  connection(TcpClient{}, "EHLO mail\r\n");
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kFiltered), 1U);
+  EXPECT_EQ(ledger().requests.seen, 0U);
+}
+
+TEST_F(FlowMirrorTest, AMalformedRequestCutsItsConnection) {
+  start(selecting("^/api"));
+  TcpClient client;
+  feed(client.syn());
+  const std::string bad = "POST /api HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
+  feed(client.data(0, get("/api") + bad));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, get("/api"));
+  EXPECT_EQ(sink_->live.begin()->second.cut, Reason::kMalformed);
+  sink_->settleRequest(sink_->live.begin()->first, Reason::kNone);
+  sink_->settle(sink_->live.begin()->first, Reason::kNone);
+  expectBalance();
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kMalformed), 1U);
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kMalformed), 1U);
+}
+
+TEST_F(FlowMirrorTest, ARequestThatIsBrokenOffIsNotDelivered) {
+  start(selecting("."));
+  const std::string post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
+  connection(TcpClient{}, post);
+  sink_->settleClosed();
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kMalformed), 1U);
+  EXPECT_EQ(ledger().connections.delivered, 1U);
+}
+
+TEST_F(FlowMirrorTest, ARequestThatDoesNotFitIsShedAlone) {
+  start(selecting("."));
+  TcpClient client;
+  feed(client.syn());
+  sink_->refuseRequest = Reason::kOverBudget;
+  feed(client.data(0, get("/1")));
+  sink_->refuseRequest = Reason::kNone;
+  const auto length = static_cast<std::uint32_t>(get("/1").size());
+  feed(client.data(length, get("/2")));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, get("/2"));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 1U);
+}
+
+TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsRequestsAlong) {
+  start(selecting("."));
+  TcpClient client;
+  feed(client.syn());
+  const std::string both =
+      get("/1") + "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nhalf";
+  feed(client.data(0, both));
+  sink_->refuseData = Reason::kSinkClosed;
+  feed(client.data(static_cast<std::uint32_t>(both.size()), "more"));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkClosed), 2U);
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kSinkClosed), 1U);
+}
+
+TEST_F(FlowMirrorTest, ATunnelFollowsItsRequest) {
+  start(selecting("^/chat"));
+  TcpClient client;
+  const std::string upgrade =
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+  connection(client, upgrade + "\x81\x01x");
+  sink_->settleClosed();
+  ASSERT_EQ(sink_->all.size(), 1U);
+  EXPECT_EQ(sink_->all[0].bytes, upgrade + "\x81\x01x");
+}
+
+TEST_F(FlowMirrorTest, HeadsThatNeverEndAreBounded) {
+  start(selecting("."));
+  const std::string head = "GET / HTTP/1.1\r\nX: " + std::string(60000, 'x');
+  for (std::uint16_t i = 0; i < 40; ++i) {
+    TcpClient client;
+    client.client = endpoint("10.1.0.1", static_cast<std::uint16_t>(1000 + i));
+    feed(client.syn());
+    feed(client.data(0, head));
+  }
+  EXPECT_GE(ledger().connections.skippedFor(Reason::kOverBudget), 20U);
+  EXPECT_GE(ledger().connections.open, 10U);
+  end();
 }
 
 }  // namespace

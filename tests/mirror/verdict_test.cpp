@@ -79,5 +79,35 @@ TEST(Verdict, PcapCountsPackets) {
   EXPECT_EQ(verdict(ledger, spec, false, {}), "1 of 1 packet delivered");
 }
 
+TEST(Verdict, CountsRequestsWhereThereAreAny) {
+  wire::Ledger ledger = connections(3, 1);
+  ledger.requests.seen = ledger.requests.delivered = 412;
+  EXPECT_EQ(live(ledger), "412 of 412 requests delivered");
+  ledger.requests.skip(Reason::kSampledOut, 3);
+  ledger.requests.skip(Reason::kRateCapped, 2);
+  wire::MirrorSpec spec = onPort(8080);
+  spec.requests.rate = 50;
+  EXPECT_EQ(
+      verdict(ledger, spec, false, {}),
+      "412 of 417 requests delivered; 3 requests were not in the sample; 2 requests were above "
+      "the rate of 50 a second");
+  ledger.connections.skip(Reason::kTls, 2);
+  EXPECT_TRUE(live(ledger).ends_with("; traffic on port 8080 is TLS: 2 connections skipped"));
+}
+
+TEST(Verdict, AFilterThatMatchesNoRequestIsTheNews) {
+  wire::Ledger ledger;
+  ledger.connections.skip(Reason::kFiltered, 4);
+  ledger.requests.skip(Reason::kFiltered, 412);
+  EXPECT_EQ(live(ledger), "filter matched 0 of 412 requests");
+}
+
+TEST(Verdict, ConnectionsThatWaitToBeJoinedAreNamed) {
+  EXPECT_EQ(
+      verdict(connections(0, 2), onPort(8080), false, {}, 2),
+      "0 of 2 connections delivered, 2 open; 2 connections were open before the mirror: to be "
+      "joined at the next request");
+}
+
 }  // namespace
 }  // namespace dormouse::mirror

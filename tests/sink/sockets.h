@@ -125,6 +125,11 @@ class Recorder : public mirror::SinkListener, public mirror::PacketSinkListener 
     EXPECT_FALSE(inCall) << "told from within a call of the sink";
     EXPECT_TRUE(fates.emplace(handle, fate).second) << "settled twice: " << handle;
   }
+  void onRequestSettled(mirror::ConnectionHandle handle, Reason fate) override {
+    EXPECT_FALSE(inCall) << "told from within a call of the sink";
+    EXPECT_EQ(fates.count(handle), 0U) << "a request of a connection that is settled: " << handle;
+    requests.emplace_back(handle, fate);
+  }
   void onPacketsSettled(Reason fate, std::uint64_t count) override {
     EXPECT_FALSE(inCall);
     packets[fate] += count;
@@ -140,6 +145,7 @@ class Recorder : public mirror::SinkListener, public mirror::PacketSinkListener 
 
   bool inCall = false;
   std::map<mirror::ConnectionHandle, Reason> fates;
+  std::vector<std::pair<mirror::ConnectionHandle, Reason>> requests;  // In the order of telling.
   std::map<Reason, std::uint64_t> packets;
   std::vector<std::string> gone;
 };

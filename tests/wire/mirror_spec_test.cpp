@@ -85,13 +85,33 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"filter":{"source":[10]})" T, "filter.source", "string"},
         Refusal{R"({"ports":[1],"filter":{"source":["10.0.0.1/8"]})" T, "filter.source",
                 "host bits"},
-        Refusal{R"({"ports":[1],"filter":{"methods":["GET"]})" T, "filter.methods", "this version"},
-        Refusal{R"({"ports":[1],"filter":{"path":"^/"})" T, "filter.path", "this version"},
-        Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "this version"},
-        Refusal{R"({"ports":[1],"filter":{"probes":true})" T, "filter.probes", "this version"},
+        Refusal{R"({"ports":[1],"filter":{"methods":"GET"})" T, "filter.methods", "array"},
+        Refusal{R"({"ports":[1],"filter":{"methods":[]})" T, "filter.methods", "at least one"},
+        Refusal{R"({"ports":[1],"filter":{"methods":["GET "]})" T, "filter.methods", "no method"},
+        Refusal{R"({"ports":[1],"filter":{"path":1})" T, "filter.path", "string"},
+        Refusal{R"({"ports":[1],"filter":{"path":""})" T, "filter.path", "regular"},
+        Refusal{R"({"ports":[1],"filter":{"headers":[]})" T, "filter.headers", "object"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "at least one"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a b":"x"}})" T, "filter.headers", "name"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":1}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"probes":1})" T, "filter.probes", "true or false"},
         Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "filter.sources", "unknown key"},
-        Refusal{R"({"ports":[1],"sample":{})" T, "sample", "this version"},
-        Refusal{R"({"ports":[1],"rate":1)" T, "rate", "this version"},
+        Refusal{R"({"ports":[1],"sample":10)" T, "sample", "object"},
+        Refusal{R"({"ports":[1],"sample":{})" T, "sample.percent", "share"},
+        Refusal{R"({"ports":[1],"sample":{"percent":0})" T, "sample.percent", "above 0"},
+        Refusal{R"({"ports":[1],"sample":{"percent":100.1})" T, "sample.percent", "100"},
+        Refusal{R"({"ports":[1],"sample":{"percent":-1})" T, "sample.percent", "above 0"},
+        Refusal{R"({"ports":[1],"sample":{"percent":"5"})" T, "sample.percent", "number"},
+        Refusal{R"({"ports":[1],"sample":{"percent":true})" T, "sample.percent", "number"},
+        Refusal{R"({"ports":[1],"sample":{"by":"trace"})" T, "sample.percent", "share"},
+        Refusal{R"({"ports":[1],"sample":{"percent":5,"by":"ip"})" T, "sample.by", "cookie:NAME"},
+        Refusal{R"({"ports":[1],"sample":{"percent":5,"by":"header:"})" T, "sample.by", "NAME"},
+        Refusal{R"({"ports":[1],"sample":{"percent":5,"of":1})" T, "sample.of", "unknown key"},
+        Refusal{R"({"ports":[1],"rate":0)" T, "rate", "from 1"},
+        Refusal{R"({"ports":[1],"rate":1000001)" T, "rate", "1000000"},
+        Refusal{R"({"ports":[1],"rate":1.5)" T, "rate", "whole"},
+        Refusal{R"({"ports":[1],"rate":1,"protocol":"udp")" T, "protocol", "tcp alone"},
+        Refusal{R"({"ports":[1],"rate":1,"midstream":"raw")" T, "midstream", "raw"},
         Refusal{R"({"ports":[1],"redact":[])" T, "redact", "this version"},
         Refusal{R"({"ports":[1],"mark":true)" T, "mark", "this version"},
         Refusal{R"({"ports":[1],"h2":"requests")" T, "h2", "this version"},
@@ -135,36 +155,46 @@ TEST_P(StreamRefused, NamesTheKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, StreamRefused,
-    testing::Values(QueryRefusal{{}, "port", "at least one"},
-                    QueryRefusal{{{"port", ""}}, "port", "whole"},
-                    QueryRefusal{{{"port", "80,"}}, "port", "whole"},
-                    QueryRefusal{{{"port", "0"}}, "port", "0 is no port"},
-                    QueryRefusal{{{"port", "65536"}}, "port", "is no port"},
-                    QueryRefusal{{{"port", "99999999999999999999"}}, "port", "whole"},
-                    QueryRefusal{{{"port", "80.0"}}, "port", "whole"},
-                    QueryRefusal{{{"port", " 80"}}, "port", "whole"},
-                    QueryRefusal{{{"port", "-1"}}, "port", "whole"},
-                    QueryRefusal{{{"port", "1"}, {"protocol", "TCP"}}, "protocol", "tcp"},
-                    QueryRefusal{{{"port", "1"}, {"protocol", "tcp,udp"}}, "protocol", "tcp"},
-                    QueryRefusal{{{"port", "1"}, {"protocol", "tcp"}, {"protocol", "udp"}},
-                                 "protocol",
-                                 "twice"},
-                    QueryRefusal{{{"port", "1"}, {"source", ""}}, "source", "network"},
-                    QueryRefusal{{{"port", "1"}, {"source", "10.0.0.0/33"}}, "source", "network"},
-                    QueryRefusal{{{"port", "1"}, {"ttl", "-1s"}}, "ttl", "duration"},
-                    QueryRefusal{{{"port", "1"}, {"ttl", "1s"}, {"ttl", "1s"}}, "ttl", "twice"},
-                    QueryRefusal{{{"port", "1"}, {"midstream", ""}}, "midstream", "raw"},
-                    QueryRefusal{{{"port", "1"}, {"format", "ndjson"}}, "format", "this version"},
-                    QueryRefusal{{{"port", "1"}, {"format", "http"}}, "format", "this version"},
-                    QueryRefusal{{{"port", "1"}, {"format", "xml"}}, "format", "frames"},
-                    QueryRefusal{{{"port", "1"}, {"to", "h:1"}}, "to", "POST"},
-                    QueryRefusal{{{"port", "1"}, {"ports", "1"}}, "ports", "unknown key"},
-                    QueryRefusal{{{"port", "1"}, {"", ""}}, "", "unknown key"},
-                    QueryRefusal{{{"port", "1"}, {"a\nb", ""}}, "a?b", "unknown key"}));
+    testing::Values(
+        QueryRefusal{{}, "port", "at least one"}, QueryRefusal{{{"port", ""}}, "port", "whole"},
+        QueryRefusal{{{"port", "80,"}}, "port", "whole"},
+        QueryRefusal{{{"port", "0"}}, "port", "0 is no port"},
+        QueryRefusal{{{"port", "65536"}}, "port", "is no port"},
+        QueryRefusal{{{"port", "99999999999999999999"}}, "port", "whole"},
+        QueryRefusal{{{"port", "80.0"}}, "port", "whole"},
+        QueryRefusal{{{"port", " 80"}}, "port", "whole"},
+        QueryRefusal{{{"port", "-1"}}, "port", "whole"},
+        QueryRefusal{{{"port", "1"}, {"protocol", "TCP"}}, "protocol", "tcp"},
+        QueryRefusal{{{"port", "1"}, {"protocol", "tcp,udp"}}, "protocol", "tcp"},
+        QueryRefusal{
+            {{"port", "1"}, {"protocol", "tcp"}, {"protocol", "udp"}}, "protocol", "twice"},
+        QueryRefusal{{{"port", "1"}, {"source", ""}}, "source", "network"},
+        QueryRefusal{{{"port", "1"}, {"source", "10.0.0.0/33"}}, "source", "network"},
+        QueryRefusal{{{"port", "1"}, {"ttl", "-1s"}}, "ttl", "duration"},
+        QueryRefusal{{{"port", "1"}, {"ttl", "1s"}, {"ttl", "1s"}}, "ttl", "twice"},
+        QueryRefusal{{{"port", "1"}, {"midstream", ""}}, "midstream", "raw"},
+        QueryRefusal{{{"port", "1"}, {"method", "GET,"}}, "method", "no method"},
+        QueryRefusal{{{"port", "1"}, {"path", "a"}, {"path", "b"}}, "path", "twice"},
+        QueryRefusal{{{"port", "1"}, {"path", std::string(1025, 'a')}}, "path", "1024"},
+        QueryRefusal{{{"port", "1"}, {"header", "x"}}, "header", "NAME:"},
+        QueryRefusal{{{"port", "1"}, {"header", "x:"}}, "header", "regular"},
+        QueryRefusal{{{"port", "1"}, {"probes", "1"}}, "probes", "true or false"},
+        QueryRefusal{{{"port", "1"}, {"percent", "nan"}}, "percent", "100"},
+        QueryRefusal{{{"port", "1"}, {"percent", "5%"}}, "percent", "number"},
+        QueryRefusal{{{"port", "1"}, {"by", "trace"}}, "by", "without percent"},
+        QueryRefusal{{{"port", "1"}, {"rate", "-1"}}, "rate", "number"},
+        QueryRefusal{{{"port", "1"}, {"format", "pcap"}, {"path", "a"}}, "format", "packets"},
+        QueryRefusal{
+            {{"port", "1"}, {"format", "ndjson"}, {"protocol", "udp"}}, "protocol", "tcp alone"},
+        QueryRefusal{{{"port", "1"}, {"format", "http"}, {"midstream", "raw"}}, "midstream", "raw"},
+        QueryRefusal{{{"port", "1"}, {"format", "xml"}}, "format", "frames"},
+        QueryRefusal{{{"port", "1"}, {"to", "h:1"}}, "to", "POST"},
+        QueryRefusal{{{"port", "1"}, {"ports", "1"}}, "ports", "unknown key"},
+        QueryRefusal{{{"port", "1"}, {"", ""}}, "", "unknown key"},
+        QueryRefusal{{{"port", "1"}, {"a\nb", ""}}, "a?b", "unknown key"}));
 
 TEST(StreamSpec, KeysOfLaterVersionsAreNamedAsSuch) {
-  for (const char* key :
-       {"method", "path", "header", "percent", "by", "rate", "redact", "responses", "probes"}) {
+  for (const char* key : {"redact", "responses"}) {
     try {
       parseStreamSpec({{"port", "1"}, {key, "1"}});
       ADD_FAILURE() << "taken: " << key;
@@ -226,6 +256,41 @@ TEST(StreamSpec, TheQueryIsTheInverse) {
   EXPECT_EQ(back.midstream, spec.midstream);
   EXPECT_EQ(back.sources, spec.sources);
   EXPECT_EQ(toQuery(spec).find_first_of("/:,+ "), std::string::npos) << toQuery(spec);
+}
+
+TEST(StreamSpec, TheQueryOfASelectionIsTheInverse) {
+  MirrorSpec spec;
+  spec.ports = {80};
+  spec.format = Format::kNdjson;
+  spec.requests.methods = {"POST", "safe"};
+  spec.requests.path = "^/a,b&c=(d|e)+ %";
+  spec.requests.headers = {{"x-user", "^a:b$"}, {"accept", "json"}};
+  spec.requests.probes = true;
+  spec.requests.percent = 0.1;
+  spec.requests.by = "header:x-session";
+  spec.requests.rate = 100;
+  const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
+  EXPECT_EQ(back.requests, spec.requests);
+  EXPECT_EQ(back.format, spec.format);
+}
+
+TEST(PushSpec, SelectsRequests) {
+  const MirrorSpec spec = parsePushSpec(R"({"ports":[80],"to":"h:1","filter":{"methods":["POST"],
+      "path":"^/api/","headers":{"x-user":"^ana$"},"probes":false},
+      "sample":{"percent":10,"by":"cookie:sid"},"rate":100})");
+  EXPECT_EQ(spec.requests.methods, std::vector<std::string>{"POST"});
+  EXPECT_EQ(spec.requests.path, "^/api/");
+  ASSERT_EQ(spec.requests.headers.size(), 1U);
+  EXPECT_EQ(spec.requests.headers[0].name, "x-user");
+  EXPECT_EQ(spec.requests.headers[0].pattern, "^ana$");
+  EXPECT_EQ(spec.requests.probes, false);
+  EXPECT_EQ(spec.requests.percent, 10);
+  EXPECT_EQ(spec.requests.by, "cookie:sid");
+  EXPECT_EQ(spec.requests.rate, 100U);
+  EXPECT_TRUE(spec.ofRequests());
+  EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1"})").ofRequests());
+  EXPECT_FALSE(parseStreamSpec({{"port", "1"}}).ofRequests());
+  EXPECT_TRUE(parseStreamSpec({{"port", "1"}, {"format", "http"}}).ofRequests());
 }
 
 seconds ttlOf(const std::string& text) {

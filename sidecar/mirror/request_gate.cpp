@@ -1,0 +1,42 @@
+#include "mirror/request_gate.h"
+
+#include <string_view>
+
+namespace dormouse::mirror {
+namespace {
+
+http::FilterRules rulesOf(const wire::RequestSelection& selection) {
+  http::FilterRules rules;
+  rules.methods = selection.methods;
+  rules.path = selection.path;
+  for (const auto& header : selection.headers) {
+    rules.headers.push_back({header.name, header.pattern});
+  }
+  rules.probes = selection.probes.value_or(false);
+  return rules;
+}
+
+http::SampleKey keyOf(const std::string& by) {
+  using Kind = http::SampleKey::Kind;
+  if (by.empty()) return {};
+  const std::size_t colon = by.find(':');
+  if (colon == std::string::npos) return {Kind::kTrace, ""};
+  const Kind kind = by.starts_with("header:") ? Kind::kHeader : Kind::kCookie;
+  return {kind, by.substr(colon + 1)};
+}
+
+}  // namespace
+
+RequestGate::RequestGate(const wire::RequestSelection& selection) : filter_(rulesOf(selection)) {
+  if (selection.percent > 0) sampler_.emplace(selection.percent, keyOf(selection.by));
+  if (selection.rate > 0) cap_.emplace(selection.rate);
+}
+
+Reason RequestGate::judge(const http::RequestHead& head, TimePoint now) {
+  if (!filter_.matches(head)) return Reason::kFiltered;
+  if (sampler_ && !sampler_->contains(head)) return Reason::kSampledOut;
+  if (cap_ && !cap_->take(now)) return Reason::kRateCapped;
+  return Reason::kNone;
+}
+
+}  // namespace dormouse::mirror

@@ -1,0 +1,32 @@
+// Which requests a mirror takes: filter, sample, rate.
+#pragma once
+
+#include <optional>
+
+#include "common/clock.h"
+#include "common/reason.h"
+#include "http/rate_cap.h"
+#include "http/request_filter.h"
+#include "http/sampler.h"
+#include "wire/mirror_spec.h"
+
+namespace dormouse::mirror {
+
+/// Owned by a mirror; data thread only. Judges each request once, by its head: the filter first, so
+/// that the sample is one of what was asked for, and the rate last, so that it counts what would be
+/// delivered.
+class RequestGate {
+ public:
+  /// Throws http::PatternError.
+  explicit RequestGate(const wire::RequestSelection& selection);
+
+  /// kNone: the request is taken; else kFiltered, kSampledOut or kRateCapped.
+  Reason judge(const http::RequestHead& head, TimePoint now);
+
+ private:
+  http::RequestFilter filter_;
+  std::optional<http::Sampler> sampler_;
+  std::optional<http::RateCap> cap_;
+};
+
+}  // namespace dormouse::mirror

@@ -1,0 +1,204 @@
+#include "mirror/request_stage.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace dormouse::mirror {
+namespace {
+
+using ParserState = http::Http1Parser::State;
+
+}  // namespace
+
+RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
+    : protocol_(spec.protocol),
+      ofRequests_(spec.ofRequests()),
+      sink_(sink),
+      ledger_(ledger),
+      gate_(spec.requests) {}
+
+void RequestStage::add(ConnectionHandle handle, bool fromStart) {
+  if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
+  Connection& connection = connections_[handle] = Connection{};
+  connection.fromStart = fromStart;
+  if (!fromStart) connection.search = std::make_unique<http::EntrySearch>();
+}
+
+void RequestStage::remove(ConnectionHandle handle) {
+  memory_.give(connections_[handle].charge);
+  connections_[handle] = Connection{};
+}
+
+Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& flow,
+                          std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake) {
+  handle_ = handle;
+  flow_ = &flow;
+  now_ = now;
+  refusal_ = Reason::kNone;
+  Connection& connection = connections_[handle];
+  const Reason refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
+                                     : feedOpen(connection, bytes, sinceWake);
+  flow_ = nullptr;
+  if (refused != Reason::kNone) return refused;
+  return recharge(connection) ? Reason::kNone : Reason::kOverBudget;
+}
+
+Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
+                                  Nanos sinceWake) {
+  if (connection.search) {
+    const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
+    if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
+    connection.parser = connection.search->takeParser();
+    connection.search.reset();
+  } else {
+    if (!connection.parser) {
+      connection.parser = std::make_unique<http::Http1Parser>(
+          connection.isHttp ? ParserState::kHttp : ParserState::kDeciding);
+    }
+    connection.parser->feed(bytes, *this);
+  }
+  if (refusal_ != Reason::kNone) return refusal_;
+  const ParserState state = connection.parser->state();
+  if (state == ParserState::kMalformed) {
+    if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
+    return Reason::kMalformed;
+  }
+  if (state == ParserState::kHttp && !connection.parser->midRequest()) connection.parser.reset();
+  return Reason::kNone;
+}
+
+Reason RequestStage::feedOpen(Connection& connection, std::span<const std::uint8_t> bytes,
+                              Nanos sinceWake) {
+  if (connection.search) {
+    const std::string held = connection.search->heldText();
+    const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
+    if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
+    connection.search.reset();
+    connection.isHttp = true;
+    const Reason refused = openInSink();
+    if (refused != Reason::kNone) return refused;
+    if (!held.empty()) {
+      pass({reinterpret_cast<const std::uint8_t*>(held.data()), held.size()});
+    }
+  }
+  return refusal_ == Reason::kNone ? pass(bytes) : refusal_;
+}
+
+Reason RequestStage::openInSink() {
+  ConnectionInfo info;
+  info.protocol = protocol_;
+  info.fromStart = flow_->fromStart;
+  info.timestamp = flow_->timestamp;
+  info.client = flow_->key.client;
+  info.server = flow_->key.server;
+  const Reason refused = sink_.open(handle_, info);
+  connections_[handle_].inSink = refused == Reason::kNone;
+  return refused;
+}
+
+Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
+  refusal_ = sink_.data(handle_, bytes);
+  if (refusal_ == Reason::kNone) {
+    ledger_.bytes += bytes.size();
+  } else {
+    connections_[handle_].inSink = false;
+  }
+  return refusal_;
+}
+
+void RequestStage::onHead(const http::RequestHead& head) {
+  if (!ofRequests_) return;
+  Connection& connection = connections_[handle_];
+  connection.isHttp = connection.inRequest = true;
+  connection.taking = false;
+  if (refusal_ != Reason::kNone) return;
+  const RequestInfo request{head, flow_->timestamp};
+  Reason reason = gate_.judge(head, now_);
+  if (reason == Reason::kNone) reason = sink_.judgeRequest(request);
+  if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
+  if (reason == Reason::kNone) {
+    reason = refusal_ = sink_.beginRequest(handle_, request);
+    if (reason != Reason::kNone) connection.inSink = false;
+  }
+  if (reason != Reason::kNone) {
+    connection.leftOut = reason;
+    ledger_.requests.skip(reason);
+    return;
+  }
+  ++ledger_.requests.seen;
+  ++ledger_.requests.open;
+  ++connection.open;
+  connection.taking = true;
+  ledger_.bytes += head.bytes.size();
+}
+
+void RequestStage::onBody(std::span<const std::uint8_t> raw,
+                          std::span<const std::uint8_t> content) {
+  Connection& connection = connections_[handle_];
+  if (!connection.taking || refusal_ != Reason::kNone) return;
+  refusal_ = sink_.requestBody(handle_, raw, content);
+  if (refusal_ == Reason::kNone) {
+    ledger_.bytes += raw.size();
+  } else {
+    connection.taking = connection.inSink = false;
+  }
+}
+
+void RequestStage::onRequestEnd() {
+  Connection& connection = connections_[handle_];
+  connection.inRequest = false;
+  if (connection.taking && refusal_ == Reason::kNone) sink_.endRequest(handle_);
+}
+
+void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
+  const Connection& connection = connections_[handle_];
+  if (!connection.isHttp) {
+    refusal_ = ofRequests_ ? Reason::kFiltered : Reason::kNone;
+  } else if (connection.taking && refusal_ == Reason::kNone) {
+    pass(bytes);
+  }
+}
+
+std::size_t RequestStage::waiting() const {
+  return static_cast<std::size_t>(
+      std::count_if(connections_.begin(), connections_.end(),
+                    [](const Connection& one) { return one.search != nullptr; }));
+}
+
+Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
+  Connection& connection = connections_[handle];
+  const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
+  if (connection.inRequest && connection.taking) {
+    ledger_.requests.settle(unfinished);
+    --connection.open;
+  } else if (connection.isHttp && !connection.inRequest && connection.parser &&
+             connection.parser->state() == ParserState::kHttp) {
+    ledger_.requests.skip(unfinished);  // Its head was not complete.
+  }
+  if (connection.search) return Reason::kJoinedLate;
+  if (reason != Reason::kNone) return reason;
+  // Ended before it was clear that it is HTTP, it was not.
+  return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
+}
+
+void RequestStage::onRequestSettled(ConnectionHandle handle, Reason fate) {
+  if (handle >= connections_.size() || connections_[handle].open == 0) return;
+  --connections_[handle].open;
+  ledger_.requests.settle(fate);
+}
+
+void RequestStage::settleRest(ConnectionHandle handle, Reason fate) {
+  ledger_.requests.settle(fate, std::exchange(connections_[handle].open, 0));
+}
+
+bool RequestStage::recharge(Connection& connection) {
+  std::size_t charge = 0;
+  if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->held();
+  if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->held().size();
+  memory_.give(std::exchange(connection.charge, 0));
+  if (!memory_.take(charge)) return false;
+  connection.charge = charge;
+  return true;
+}
+
+}  // namespace dormouse::mirror

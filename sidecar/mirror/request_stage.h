@@ -1,0 +1,98 @@
+// Between a mirror's flows and its sink, where HTTP requests matter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "http/entry_search.h"
+#include "http/http1_parser.h"
+#include "mirror/budget.h"
+#include "mirror/request_gate.h"
+#include "mirror/sink.h"
+#include "reassembly/flow.h"
+#include "wire/ledger.h"
+
+namespace dormouse::mirror {
+
+/// Follows the connections that it is given, request by request. In a mirror of requests these are
+/// all, and the sink is handed the selected requests alone: a connection is opened there with its
+/// first one. In any other mirror they are those that were open before it: they go to the sink from
+/// their first request on, as they are.
+///
+/// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
+/// remembers of unfinished heads is bounded by kMemory, all connections together; between two
+/// requests nothing is remembered.
+class RequestStage final : private http::RequestListener {
+ public:
+  static constexpr std::size_t kMemory = 1 << 20;
+
+  /// Throws http::PatternError. REQUIRES: sink and ledger outlive the stage.
+  RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger);
+
+  bool ofRequests() const { return ofRequests_; }
+
+  void add(ConnectionHandle handle, bool fromStart);
+  void remove(ConnectionHandle handle);
+
+  /// The next bytes. kNone: go on. Else the connection is over for that reason: inSink() tells
+  /// whether the sink still has to be told.
+  Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
+              std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
+  /// The connection has ended, for that reason or by itself (kNone). Returns its fate; meaningless
+  /// if inSink(), for then the sink will tell.
+  Reason end(ConnectionHandle handle, Reason reason);
+  bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
+
+  /// Connections whose entry is not found yet.
+  std::size_t waiting() const;
+
+  /// The sink knows the fate of the connection's oldest request whose fate was open.
+  void onRequestSettled(ConnectionHandle handle, Reason fate);
+  /// The connection's fate: that of all its requests whose own is not known.
+  void settleRest(ConnectionHandle handle, Reason fate);
+
+ private:
+  struct Connection {
+    std::unique_ptr<http::EntrySearch> search;  // Until the entry into an open connection is found.
+    std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
+    std::size_t charge = 0;                     // What both take of memory_.
+    std::uint32_t open = 0;                     // Requests taken whose fate is not known.
+    Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
+    bool fromStart = true;
+    bool isHttp = false;     // A request has come.
+    bool inRequest = false;  // One has begun and not ended.
+    bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
+    bool inSink = false;
+  };
+
+  void onHead(const http::RequestHead& head) override;
+  void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) override;
+  void onRequestEnd() override;
+  void onOther(std::span<const std::uint8_t> bytes) override;
+
+  Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
+  Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
+  Reason openInSink();
+  Reason pass(std::span<const std::uint8_t> bytes);
+  /// Makes the charge what the connection takes now. False if that is more than there is.
+  bool recharge(Connection& connection);
+
+  const wire::Protocol protocol_;
+  const bool ofRequests_;
+  Sink& sink_;
+  wire::Ledger& ledger_;
+  RequestGate gate_;
+  Budget memory_{kMemory};
+  std::vector<Connection> connections_;  // By handle.
+
+  // During feed().
+  ConnectionHandle handle_ = 0;
+  const reassembly::FlowView* flow_ = nullptr;
+  TimePoint now_;
+  Reason refusal_ = Reason::kNone;
+};
+
+}  // namespace dormouse::mirror

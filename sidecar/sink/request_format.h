@@ -1,0 +1,50 @@
+// How one request reads in a stream of requests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mirror/sink.h"
+
+namespace dormouse::sink {
+
+/// One request while it comes in; owned by the sink.
+class RequestText {
+ public:
+  virtual ~RequestText() = default;
+  /// The next bytes of its body, as for Sink::requestBody.
+  virtual void body(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) = 0;
+  /// Bytes of memory so far, roughly.
+  virtual std::size_t size() const = 0;
+  /// The whole of it, ready to be sent. Called once, at its end.
+  virtual std::string take() = 0;
+};
+
+/// A format of whole requests, one after the other. Stateless.
+class RequestFormat {
+ public:
+  virtual ~RequestFormat() = default;
+  /// Whether the format can hold this request at all.
+  virtual bool carries(const http::RequestHead& head) const = 0;
+  /// How much memory a request's text may need, as far as its head tells.
+  virtual std::size_t expect(const http::RequestHead& head) const = 0;
+  /// `connection`: its number within the stream.
+  virtual std::unique_ptr<RequestText> begin(std::uint64_t connection,
+                                             const mirror::ConnectionInfo& info,
+                                             const mirror::RequestInfo& request) const = 0;
+  /// The mirror's final report as the format's last words; empty if it has none.
+  virtual std::string ending(const std::string& report) const = 0;
+  /// What shows a reader that the mirror lives, between two requests; empty if nothing can.
+  virtual std::string_view heartbeat() const = 0;
+};
+
+/// `ndjson`: a JSON object (RFC 8259) per line. docs/stream-format.md lists its members.
+std::unique_ptr<RequestFormat> makeNdjsonFormat();
+
+/// `http`: the requests themselves, as one connection's client would send them (RFC 9112).
+std::unique_ptr<RequestFormat> makeHttpFormat();
+
+}  // namespace dormouse::sink

@@ -1,0 +1,166 @@
+#include "sink/request_sink.h"
+
+#include <algorithm>
+
+namespace dormouse::sink {
+
+RequestSink::RequestSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
+                         mirror::SinkListener& listener, std::unique_ptr<RequestFormat> format,
+                         StreamOptions options)
+    : listener_(listener),
+      format_(std::move(format)),
+      options_(options),
+      buffer_(loop, std::move(socket), options.budget / 2, [this] { progress(); }),
+      collecting_(options.budget / 2) {}
+
+Reason RequestSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
+  if (buffer_.gone() || finishing_) return Reason::kSinkClosed;
+  if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
+  Slot& slot = slots_[handle];
+  slot = Slot{};
+  slot.number = ++lastNumber_;
+  slot.info = info;
+  slot.open = true;
+  return Reason::kNone;
+}
+
+Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) const {
+  if (!format_->carries(request.head)) return Reason::kFiltered;
+  const std::size_t expected = format_->expect(request.head);
+  const bool fits = expected <= collecting_.limit() - collecting_.used() && buffer_.fits(expected);
+  return fits || buffer_.gone() ? Reason::kNone : Reason::kOverBudget;
+}
+
+Reason RequestSink::beginRequest(mirror::ConnectionHandle handle,
+                                 const mirror::RequestInfo& request) {
+  if (buffer_.gone()) {
+    slots_[handle].open = false;
+    return Reason::kSinkClosed;
+  }
+  Slot& slot = slots_[handle];
+  slot.text = format_->begin(slot.number, slot.info, request);
+  return requestBody(handle, {}, {});
+}
+
+Reason RequestSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                                std::span<const std::uint8_t> content) {
+  Slot& slot = slots_[handle];
+  if (!slot.text) return Reason::kNone;  // Left out already.
+  // Before it is copied, so that the budget is never exceeded by more than one segment.
+  slot.text->body(raw, content);
+  collecting_.give(std::exchange(slot.charge, 0));
+  const std::size_t charge = slot.text->size();
+  if (collecting_.take(charge)) {
+    slot.charge = charge;
+  } else {
+    drop(slot);
+  }
+  return Reason::kNone;
+}
+
+void RequestSink::endRequest(mirror::ConnectionHandle handle) {
+  Slot& slot = slots_[handle];
+  Reason fate = Reason::kOverBudget;
+  if (slot.text) {
+    const std::string text = slot.text->take();
+    drop(slot);
+    if (auto* const out = buffer_.room(text.size())) {
+      out->insert(out->end(), text.begin(), text.end());
+      fate = Reason::kNone;
+    } else if (buffer_.gone()) {
+      fate = Reason::kSinkClosed;
+    }
+  }
+  endings(handle, fate, true);
+}
+
+void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
+  drop(slots_[handle]);
+  slots_[handle].open = false;
+  endings(handle, reason, false);
+}
+
+void RequestSink::drop(Slot& slot) {
+  slot.text.reset();
+  collecting_.give(std::exchange(slot.charge, 0));
+}
+
+void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request) {
+  endings_.push_back({buffer_.appended(), handle, slots_[handle].number, fate, request});
+}
+
+TimePoint RequestSink::flush(TimePoint now) {
+  progress();
+  if (done()) return TimePoint::max();
+  if (buffer_.written() != writtenBefore_) {
+    writtenBefore_ = buffer_.written();
+    lastWrite_ = now;
+  } else if (buffer_.empty() && now - lastWrite_ >= options_.heartbeat) {
+    buffer_.trim();
+    const std::string_view beat = format_->heartbeat();
+    if (auto* const out = beat.empty() ? nullptr : buffer_.room(beat.size())) {
+      out->insert(out->end(), beat.begin(), beat.end());
+    }
+    progress();
+    writtenBefore_ = buffer_.written();
+    lastWrite_ = now;
+  }
+  // A reader that is behind needs no heartbeat, and its socket says when it is ready.
+  return buffer_.empty() ? lastWrite_ + options_.heartbeat : TimePoint::max();
+}
+
+void RequestSink::progress() {
+  buffer_.flush();
+  if (finishing_ && !ending_.empty()) {
+    if (auto* const out = buffer_.room(ending_.size())) {
+      out->insert(out->end(), ending_.begin(), ending_.end());
+      ending_.clear();
+      buffer_.flush();
+    }
+  }
+  settle();
+  if (finishing_ && !closed_ && !buffer_.gone() && buffer_.empty() && ending_.empty()) {
+    buffer_.close();
+    closed_ = true;
+  }
+}
+
+void RequestSink::settle() {
+  while (!endings_.empty() && endings_.front().end <= buffer_.written()) {
+    const Ending ending = endings_.front();
+    endings_.pop_front();
+    tell(ending, ending.fate);
+  }
+  if (!buffer_.gone() || goneTold_) return;
+  goneTold_ = true;
+  settleRest(Reason::kSinkClosed);
+  listener_.onSinkGone("reader gone");
+}
+
+void RequestSink::tell(const Ending& ending, Reason fate) {
+  if (!ending.request) {
+    listener_.onSettled(ending.handle, fate);
+  } else if (slots_[ending.handle].number == ending.number) {  // Else it is another's by now.
+    listener_.onRequestSettled(ending.handle, fate);
+  }
+}
+
+void RequestSink::settleRest(Reason whileOpen) {
+  for (const Ending& ending : std::exchange(endings_, {})) {
+    tell(ending, ending.fate == Reason::kNone ? Reason::kSinkClosed : ending.fate);
+  }
+  for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
+    if (!std::exchange(slots_[handle].open, false)) continue;
+    drop(slots_[handle]);
+    listener_.onSettled(handle, whileOpen);
+  }
+}
+
+void RequestSink::finish(const std::function<std::string()>& report) {
+  progress();
+  settleRest(Reason::kMirrorEnded);
+  finishing_ = true;
+  if (!buffer_.gone()) ending_ = format_->ending(report());
+}
+
+}  // namespace dormouse::sink

@@ -1,0 +1,92 @@
+// The stream formats that hold whole requests: `ndjson` and `http`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mirror/budget.h"
+#include "mirror/sink.h"
+#include "sink/frames_sink.h"
+#include "sink/request_format.h"
+#include "sink/stream_buffer.h"
+
+namespace dormouse::sink {
+
+/// See Sink for owner and thread; handles index a vector, so they should be small numbers.
+///
+/// A request is collected until it is whole, then written: so requests of many connections share
+/// one stream, and one that does not come to its end leaves no trace. Half of the budget is for
+/// requests that are coming in, the other half for what the reader is behind; a request that does
+/// not fit is left out alone (kOverBudget). It is delivered once the socket has taken its last
+/// byte. A connection is delivered when all its requests have their fate.
+class RequestSink final : public mirror::Sink {
+ public:
+  /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
+  RequestSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket, mirror::SinkListener& listener,
+              std::unique_ptr<RequestFormat> format, StreamOptions options);
+
+  Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
+  /// Bytes after an Upgrade or CONNECT: neither format holds them.
+  Reason data(mirror::ConnectionHandle, std::span<const std::uint8_t>) override {
+    return Reason::kNone;
+  }
+  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+                     std::span<const std::uint8_t> content) override;
+  void endRequest(mirror::ConnectionHandle handle) override;
+  void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
+  TimePoint flush(TimePoint now) override;
+  void finish(const std::function<std::string()>& report) override;
+  bool done() const override { return closed_ || (buffer_.gone() && goneTold_); }
+  std::string_view trouble() const override { return {}; }
+
+ private:
+  struct Slot {
+    std::uint64_t number = 0;  // The connection's in the stream.
+    mirror::ConnectionInfo info;
+    std::unique_ptr<RequestText> text;  // The request that is coming in.
+    std::size_t charge = 0;             // What it takes of collecting_.
+    bool open = false;
+  };
+  /// A request or a connection whose fate is `fate` once written() has reached `end`.
+  struct Ending {
+    std::uint64_t end;
+    mirror::ConnectionHandle handle;
+    std::uint64_t number;
+    Reason fate;
+    bool request;
+  };
+
+  void drop(Slot& slot);
+  void endings(mirror::ConnectionHandle handle, Reason fate, bool request);
+  void progress();
+  void settle();
+  void tell(const Ending& ending, Reason fate);
+  void settleRest(Reason whileOpen);
+
+  mirror::SinkListener& listener_;
+  const std::unique_ptr<RequestFormat> format_;
+  const StreamOptions options_;
+  StreamBuffer buffer_;
+  mirror::Budget collecting_;
+  std::vector<Slot> slots_;
+  std::uint64_t lastNumber_ = 0;
+  std::deque<Ending> endings_;
+  std::string ending_;               // The last words, until there is room for them.
+  std::uint64_t writtenBefore_ = 0;  // As of lastWrite_.
+  TimePoint lastWrite_{};
+  bool finishing_ = false;
+  bool closed_ = false;
+  bool goneTold_ = false;
+};
+
+}  // namespace dormouse::sink

@@ -1,0 +1,44 @@
+// selectionToJson of wire/mirror_spec.h.
+#include <Poco/JSON/Array.h>
+
+#include "wire/mirror_spec.h"
+
+namespace dormouse::wire {
+
+Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec) {
+  const auto fresh = [] {
+    return Poco::JSON::Object::Ptr(new Poco::JSON::Object(Poco::JSON_PRESERVE_KEY_ORDER));
+  };
+  const RequestSelection& requests = spec.requests;
+  Poco::JSON::Object::Ptr filter = fresh();
+  if (!requests.methods.empty()) {
+    Poco::JSON::Array::Ptr methods = new Poco::JSON::Array;
+    for (const std::string& method : requests.methods) methods->add(method);
+    filter->set("methods", methods);
+  }
+  if (!requests.path.empty()) filter->set("path", requests.path);
+  if (!requests.headers.empty()) {
+    Poco::JSON::Object::Ptr headers = fresh();
+    for (const auto& header : requests.headers) headers->set(header.name, header.pattern);
+    filter->set("headers", headers);
+  }
+  if (requests.probes) filter->set("probes", *requests.probes);
+  if (!spec.sources.empty()) {
+    Poco::JSON::Array::Ptr sources = new Poco::JSON::Array;
+    for (const Network& source : spec.sources) sources->add(source.toString());
+    filter->set("source", sources);
+  }
+
+  Poco::JSON::Object::Ptr object = fresh();
+  if (filter->size() > 0) object->set("filter", filter);
+  if (requests.percent > 0) {
+    Poco::JSON::Object::Ptr sample = fresh();
+    sample->set("percent", requests.percent);
+    if (!requests.by.empty()) sample->set("by", requests.by);
+    object->set("sample", sample);
+  }
+  if (requests.rate > 0) object->set("rate", requests.rate);
+  return object;
+}
+
+}  // namespace dormouse::wire
