@@ -57,7 +57,10 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     }
     connection.parser->feed(bytes, *this);
   }
-  if (refusal_ != Reason::kNone) return refusal_;
+  if (refusal_ != Reason::kNone) {
+    connection.parser.reset();  // The connection ends here: of its bytes nothing more is counted.
+    return refusal_;
+  }
   const ParserState state = connection.parser->state();
   if (state == ParserState::kMalformed) {
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
@@ -175,7 +178,12 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
              connection.parser->state() == ParserState::kHttp) {
     ledger_.requests.skip(unfinished);  // Its head was not complete.
   }
-  if (connection.search) return Reason::kJoinedLate;
+  const bool notJoined = connection.search != nullptr;
+  // The sink may take its time to settle the connection: nothing else is kept for as long.
+  connection.search.reset();
+  connection.parser.reset();
+  memory_.give(std::exchange(connection.charge, 0));
+  if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
   // Ended before it was clear that it is HTTP, it was not.
   return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;

@@ -24,7 +24,7 @@ namespace dormouse::mirror {
 ///
 /// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
 /// remembers of unfinished heads is bounded by kMemory, all connections together; between two
-/// requests nothing is remembered.
+/// requests, and after a connection's end, nothing is remembered.
 class RequestStage final : private http::RequestListener {
  public:
   static constexpr std::size_t kMemory = 1 << 20;
@@ -41,8 +41,9 @@ class RequestStage final : private http::RequestListener {
   /// whether the sink still has to be told.
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
-  /// The connection has ended, for that reason or by itself (kNone). Returns its fate; meaningless
-  /// if inSink(), for then the sink will tell.
+  /// The connection has ended, for that reason or by itself (kNone). From now on only its requests
+  /// whose fate is open are remembered. Returns its fate; meaningless if inSink(), for then the
+  /// sink will tell.
   Reason end(ConnectionHandle handle, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 

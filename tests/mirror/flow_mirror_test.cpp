@@ -499,5 +499,40 @@ TEST_F(FlowMirrorTest, HeadsThatNeverEndAreBounded) {
   end();
 }
 
+// A sink that settles nothing, as one whose reader has stalled.
+TEST_F(FlowMirrorTest, HeadsThatNeverEndAreForgottenWithTheirConnections) {
+  start(selecting("."));
+  const std::string head = "GET / HTTP/1.1\r\nX: " + std::string(60000, 'x');
+  const auto connect = [&](std::uint16_t port) {
+    TcpClient client;
+    client.client = endpoint("10.1.0.1", port);
+    feed(client.syn());
+    feed(client.data(0, get("/")));
+    feed(client.data(static_cast<std::uint32_t>(get("/").size()), head));
+    return client;
+  };
+  const auto length = static_cast<std::uint32_t>(get("/").size() + head.size());
+  for (std::uint16_t i = 0; i < 40; ++i)
+    feed(connect(static_cast<std::uint16_t>(1000 + i)).fin(length));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 0U) << "none was open beside it";
+  for (std::uint16_t i = 0; i < 40; ++i) connect(static_cast<std::uint16_t>(2000 + i));
+  const std::uint64_t cut = ledger().requests.skippedFor(Reason::kOverBudget);
+  EXPECT_GE(cut, 20U);
+  EXPECT_LT(cut, 30U) << "those that were cut hold nothing";
+}
+
+TEST_F(FlowMirrorTest, ARequestThatTheSinkRefusesIsCountedOnce) {
+  for (const bool atOpening : {true, false}) {
+    SCOPED_TRACE(atOpening);
+    start(selecting("."));
+    (atOpening ? sink_->refuseOpen : sink_->refuseData) = Reason::kSinkRefused;
+    connection(TcpClient{}, get("/1"));
+    EXPECT_EQ(ledger().requests.seen, 1U);
+    EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkRefused), 1U);
+    end();
+    mirror_.reset();
+  }
+}
+
 }  // namespace
 }  // namespace dormouse::mirror
