@@ -65,7 +65,7 @@ class Sink {
   // Upgrade or CONNECT.
   /// Before a request begins. kNone: it would be taken. Else why it alone is left out: kOverBudget
   /// if it does not fit as a whole, kFiltered if the format cannot carry it.
-  virtual Reason judgeRequest(const RequestInfo& request) const = 0;
+  virtual Reason judgeRequest(const RequestInfo& request) = 0;
   /// A request begins, its connection open. As data().
   virtual Reason beginRequest(ConnectionHandle handle, const RequestInfo& request) = 0;
   /// The next bytes of its body: as they were sent, and the content among them. As data().

@@ -51,7 +51,7 @@ Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint
   return fate;
 }
 
-Reason PushSink::judgeRequest(const mirror::RequestInfo& request) const {
+Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
   const http::RequestHead& head = request.head;
   // Of one that is larger than that, its beginning is on its way before its end comes.
   const std::uint64_t whole =

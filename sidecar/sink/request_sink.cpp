@@ -24,9 +24,10 @@ Reason RequestSink::open(mirror::ConnectionHandle handle, const mirror::Connecti
   return Reason::kNone;
 }
 
-Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) const {
+Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) {
   if (!format_->carries(request.head)) return Reason::kFiltered;
   const std::size_t expected = format_->expect(request.head);
+  if (!buffer_.fits(expected)) buffer_.flush();  // The reader may have kept up since.
   const bool fits = expected <= collecting_.limit() - collecting_.used() && buffer_.fits(expected);
   return fits || buffer_.gone() ? Reason::kNone : Reason::kOverBudget;
 }
@@ -64,9 +65,11 @@ void RequestSink::endRequest(mirror::ConnectionHandle handle) {
   if (slot.text) {
     const std::string text = slot.text->take();
     drop(slot);
+    if (!buffer_.fits(text.size())) buffer_.flush();
     if (auto* const out = buffer_.room(text.size())) {
       out->insert(out->end(), text.begin(), text.end());
       fate = Reason::kNone;
+      if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
     } else if (buffer_.gone()) {
       fate = Reason::kSinkClosed;
     }

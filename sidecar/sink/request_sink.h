@@ -38,7 +38,7 @@ class RequestSink final : public mirror::Sink {
   Reason data(mirror::ConnectionHandle, std::span<const std::uint8_t>) override {
     return Reason::kNone;
   }
-  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason judgeRequest(const mirror::RequestInfo& request) override;
   Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
   Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;

@@ -45,7 +45,7 @@ class FakeSink final : public mirror::Sink {
     live.at(handle).bytes.append(bytes.begin(), bytes.end());
     return Reason::kNone;
   }
-  Reason judgeRequest(const mirror::RequestInfo&) const override { return refuseRequest; }
+  Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
   Reason beginRequest(mirror::ConnectionHandle handle,
                       const mirror::RequestInfo& request) override {
     return data(handle, request.head.bytes);

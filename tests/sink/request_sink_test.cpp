@@ -160,6 +160,32 @@ TEST_F(RequestSinkTest, AReaderThatIsBehindCostsWholeRequests) {
   EXPECT_EQ(all, expected);
 }
 
+// Several times the budget in one turn, which the socket could have taken all along.
+TEST_F(RequestSinkTest, ABurstCostsNothingIfTheReaderKeepsUp) {
+  start(makeHttpFormat(), 0, 64 << 10);
+  Feeder client = connect(0);
+  const std::string request =
+      "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x');
+  const std::string chunked =
+      "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" +
+      std::string(1000, 'x') + "\r\n0\r\n\r\n";
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    const std::string& next = i % 2 == 0 ? request : chunked;
+    client.feed(next);
+    ASSERT_EQ(client.judged, Reason::kNone) << i;
+    expected += next;
+  }
+  std::string all;
+  runUntil([&] {
+    all += read();
+    return all.size() >= expected.size();
+  });
+  EXPECT_EQ(all, expected);
+  EXPECT_THAT(recorder_.requests, ::testing::Each(Pair(0U, Reason::kNone)));
+  EXPECT_EQ(recorder_.requests.size(), 200U);
+}
+
 TEST_F(RequestSinkTest, AReaderThatGoesAwaySettlesEverything) {
   start(makeNdjsonFormat());
   Feeder client = connect(0);
