@@ -37,8 +37,9 @@ class RequestListener {
 /// requests. Malformed are: a head, or the lines between two chunks' data, above kMaxHead; a line
 /// that ends with a bare LF; a folded line; white space before a colon; Content-Length twice (even
 /// if the values are equal) or beside Transfer-Encoding; a Transfer-Encoding other than "chunked",
-/// or in HTTP/1.0; chunks that ChunkedBody refuses; heads that Boost.Beast's parser refuses. Empty
-/// lines before a request's line are dropped, except before the first one.
+/// or in HTTP/1.0; Host twice, or no host, or missing in HTTP/1.1 (RFC 9112, 3.2); chunks that
+/// ChunkedBody refuses; heads that Boost.Beast's parser refuses. Empty lines before a request's
+/// line are dropped, except before the first one.
 ///
 /// After a request with Upgrade (its server may refuse), the next bytes decide: a request line goes
 /// on as HTTP, all else is kTunnel. After CONNECT everything is kTunnel. A body that was announced

@@ -20,9 +20,12 @@ class Copy final : public RequestText {
     // A server ends the connection after a request of HTTP/1.0, so each becomes one of 1.1.
     (text_ += head.method) += ' ';
     (text_ += head.target) += " HTTP/1.1\r\n";
-    if (!http::findField(head, "host")) text_ += "Host: localhost\r\n";
+    // The parser has refused two of them. One without a value is allowed, but not to all servers.
+    const bool hasHost = !http::findField(head, "host").value_or("").empty();
+    if (!hasHost) text_ += "Host: localhost\r\n";
     for (const http::HeaderField& field : head.fields) {
       if (isOfConnection(field.name)) continue;
+      if (!hasHost && http::sameName(field.name, "host")) continue;
       (text_ += field.name) += ": ";
       (text_ += field.value) += "\r\n";
     }

@@ -83,6 +83,8 @@ TEST_F(RequestSinkTest, HttpMakesOneConnectionOfMany) {
   Feeder client = connect(0);
   client.feed("GET /old HTTP/1.0\r\nConnection: close\r\nX-A:  b \r\nProxy-Connection: x\r\n\r\n");
   EXPECT_EQ(read(), "GET /old HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n\r\n");
+  client.feed("GET /none HTTP/1.1\r\nHost:\r\n\r\n");
+  EXPECT_EQ(read(), "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const std::string chunked =
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n0\r\nT: "
       "t\r\n\r\n";
@@ -114,7 +116,8 @@ TEST_F(RequestSinkTest, ARequestThatIsBrokenOffLeavesNoTrace) {
   start(makeHttpFormat());
   Feeder client = connect(0);
   client.feed(
-      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: "
+      "9\r\n\r\nhalf");
   close(*sink_, 0, Reason::kGap);
   EXPECT_EQ(read(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(recorder_.requests, ElementsAre(Pair(0U, Reason::kNone)));
