@@ -53,10 +53,8 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
 }
 
 Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
-  const http::RequestHead& head = request.head;
   // Of one that is larger than that, its beginning is on its way before its end comes.
-  const std::size_t whole = static_cast<std::size_t>(
-      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2));
+  const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
   if (!buffer_.fits(dataRoom(whole))) buffer_.flush();
   return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
 }

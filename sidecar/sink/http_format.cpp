@@ -1,5 +1,5 @@
 // makeHttpFormat of sink/request_format.h.
-#include <algorithm>
+#include <limits>
 
 #include "sink/request_format.h"
 
@@ -47,8 +47,7 @@ class HttpFormat final : public RequestFormat {
     return !head.upgrade && !head.connect;
   }
   std::size_t expect(const http::RequestHead& head) const override {
-    constexpr std::uint64_t kHuge = std::uint64_t{1} << 40U;
-    return head.bytes.size() + static_cast<std::size_t>(std::min(head.length.value_or(0), kHuge));
+    return http::sizeUpTo(head, std::numeric_limits<std::size_t>::max());
   }
   std::unique_ptr<RequestText> begin(std::uint64_t, const mirror::ConnectionInfo&,
                                      const mirror::RequestInfo& request) const override {

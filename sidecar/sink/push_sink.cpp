@@ -52,10 +52,8 @@ Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint
 }
 
 Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
-  const http::RequestHead& head = request.head;
   // Of one that is larger than that, its beginning is on its way before its end comes.
-  const std::uint64_t whole =
-      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2);
+  const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
   return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
 }
 
