@@ -19,13 +19,15 @@ using ::testing::HasSubstr;
 
 class FlowMirrorTest : public ::testing::Test {
  protected:
-  void start(wire::MirrorSpec spec = {}) {
+  void start(wire::MirrorSpec spec = {}) { start(std::move(spec), table_); }
+  void start(wire::MirrorSpec spec, reassembly::FlowTable& table) {
     if (spec.ports.empty()) spec.ports = {8080};
     MirrorIdentity identity;
     identity.id = "m-1";
     identity.owner = "ana";
     identity.spec = std::move(spec);
-    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
+    identity.started = clock_.wallNow();
+    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table, 3, own_,
                                            [this](SinkListener& listener) {
                                              auto sink = std::make_unique<FakeSink>(listener);
                                              sink_ = sink.get();
@@ -38,6 +40,15 @@ class FlowMirrorTest : public ::testing::Test {
     mirror_->beginBatch(clock_.now());
     mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
     expectBalance();
+  }
+
+  /// A request of a connection of which nothing was captured before.
+  Segment firstRequest(std::uint16_t port) const {
+    TcpClient client;
+    client.client.port = port;
+    Segment segment = client.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    segment.timestamp = clock_.wallNow();
+    return segment;
   }
 
   void connection(const TcpClient& client, const std::string& payload) {
@@ -138,8 +149,47 @@ TEST_F(FlowMirrorTest, ASilentConnectionIsJoinedAtItsFirstSegment) {
   start();
   mirror_->flush(clock_.now());
   clock_.advance(std::chrono::seconds(1));
-  feed(TcpClient{}.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  feed(firstRequest(1000));
   EXPECT_EQ(sink_->live.size(), 1U);
+}
+
+TEST_F(FlowMirrorTest, SilenceIsCountedUpToThePacketsOwnTime) {
+  start();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::milliseconds(900));
+  const Segment early = firstRequest(1000);
+  clock_.advance(std::chrono::seconds(3));  // It lay in the ring for so long.
+  feed(early);
+  EXPECT_TRUE(sink_->live.empty());
+}
+
+TEST_F(FlowMirrorTest, WhatTheKernelHasDroppedIsNoSilence) {
+  start();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::seconds(1));
+  mirror_->noteKernelDrops(1);
+  feed(firstRequest(1000));
+  EXPECT_TRUE(sink_->live.empty());
+}
+
+TEST_F(FlowMirrorTest, WhatTheTableHasForgottenIsNoSilence) {
+  reassembly::Limits limits;
+  limits.maxFlows = 1;
+  reassembly::FlowTable small(limits);
+  start({}, small);
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::milliseconds(500));
+  Segment body = firstRequest(1000);
+  body.payload = "within a body";
+  feed(body);
+  clock_.advance(std::chrono::milliseconds(500));
+  feed(firstRequest(1001));
+  EXPECT_TRUE(sink_->live.empty()) << "this one may have been there before, too";
+  Segment inner = firstRequest(1000);
+  inner.sequence += static_cast<std::uint32_t>(body.payload.size());
+  feed(inner);
+  EXPECT_TRUE(sink_->live.empty());
+  mirror_.reset();
 }
 
 TEST_F(FlowMirrorTest, MidstreamRawJoinsAnOpenConnectionAndSaysSo) {
