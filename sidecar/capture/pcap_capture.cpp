@@ -4,6 +4,7 @@
 #include <pcap.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <exception>
@@ -16,6 +17,9 @@ namespace {
 
 // Always: one link type for every interface, with the interface's index and the direction in it.
 constexpr const char* kDevice = "any";
+// BPF_MAXINSNS of <linux/bpf_common.h>, whose other names are also pcap's: the most that a filter
+// has.
+constexpr std::size_t kMaxInstructions = 4096;
 
 struct Close {
   void operator()(pcap_t* handle) const { pcap_close(handle); }
@@ -76,10 +80,12 @@ Handle create(const PcapOptions& options) {
 // libpcap falls back to filtering in user space with no more than a warning on stderr. Then every
 // packet of the pod would be copied into the ring.
 void requireKernelFilter(pcap_t* handle, const PcapOptions& options) {
-  // Without room for instructions the kernel writes none, only their number.
-  char none = 0;
+  // Without room for instructions the kernel writes none, only their number, which the address
+  // sanitizer takes for a number of bytes that were written: there must be as many.
+  std::array<char, kMaxInstructions> unwritten{};
   socklen_t instructions = 0;
-  const int got = getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, &none, &instructions);
+  const int got =
+      getsockopt(pcap_fileno(handle), SOL_SOCKET, SO_GET_FILTER, unwritten.data(), &instructions);
   if (got == 0 && instructions == 0) {
     throw failure(options,
                   "the kernel did not take the filter (perhaps net.core.optmem_max is "
