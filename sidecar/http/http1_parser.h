@@ -21,7 +21,8 @@ class RequestListener {
   /// A request begins.
   virtual void onHead(const RequestHead& head) = 0;
   /// The next bytes of its body as they were sent, and the part of them that is content: less, or
-  /// nothing, where they hold the framing of chunks or trailers.
+  /// nothing, where they hold the framing of chunks or trailers. Of one request and one feed() the
+  /// raw bytes lie one after the other.
   virtual void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) = 0;
   /// Every byte of the request has come.
   virtual void onRequestEnd() = 0;

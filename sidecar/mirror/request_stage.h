@@ -66,6 +66,7 @@ class RequestStage final : private http::RequestListener {
     bool isHttp = false;     // A request has come.
     bool inRequest = false;  // One has begun and not ended.
     bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
+    bool tunnel = false;     // Whatever comes now is no HTTP/1.
     bool inSink = false;
   };
 
@@ -77,6 +78,9 @@ class RequestStage final : private http::RequestListener {
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason openInSink();
+  void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
+  /// Hands on what onBody() has collected, if anything.
+  void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
@@ -94,6 +98,7 @@ class RequestStage final : private http::RequestListener {
   const reassembly::FlowView* flow_ = nullptr;
   TimePoint now_;
   Reason refusal_ = Reason::kNone;
+  std::span<const std::uint8_t> body_;  // Collected for a sink that does not want the content.
 };
 
 }  // namespace dormouse::mirror

@@ -40,6 +40,7 @@ class RequestSink final : public mirror::Sink {
   }
   Reason judgeRequest(const mirror::RequestInfo& request) override;
   Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  bool wantsContent() const override { return true; }
   Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
   void endRequest(mirror::ConnectionHandle handle) override;

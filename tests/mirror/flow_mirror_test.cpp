@@ -584,5 +584,66 @@ TEST_F(FlowMirrorTest, ARequestThatTheSinkRefusesIsCountedOnce) {
   }
 }
 
+TEST_F(FlowMirrorTest, AFirstRequestWhoseHeadIsCutOffIsMalformed) {
+  start(selecting("."));
+  connection(TcpClient{}, "GET / HTTP/1.1\r\nHos");
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kMalformed), 1U);
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kMalformed), 1U);
+}
+
+TEST_F(FlowMirrorTest, ATunnelThatEndsUndecidedIsDeliveredWhole) {
+  start(selecting("."));
+  const std::string upgrade =
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: line\r\n\r\n";
+  connection(TcpClient{}, upgrade + "HELP");  // It might have become a method.
+  sink_->settleClosed();
+  ASSERT_EQ(sink_->all.size(), 1U);
+  EXPECT_EQ(sink_->all[0].bytes, upgrade + "HELP");
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+}
+
+TEST_F(FlowMirrorTest, ATunnelGoesOnWhateverItLooksLike) {
+  start(selecting("^/chat"));
+  TcpClient client;
+  const std::string upgrade =
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: line\r\n\r\n\xff";
+  feed(client.syn());
+  feed(client.data(0, upgrade));
+  feed(client.data(static_cast<std::uint32_t>(upgrade.size()), get("/other")));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, upgrade + get("/other"));
+  EXPECT_EQ(ledger().requests.seen, 1U);
+}
+
+TEST_F(FlowMirrorTest, SmallChunksAreHandedOnTogether) {
+  start(selecting("."));
+  TcpClient client;
+  std::string all = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 100; ++i) all += "1\r\nx\r\n";
+  all += "0\r\n\r\n" + get("/next");
+  const std::size_t half = all.size() / 2;
+  feed(client.syn());
+  feed(client.data(0, all.substr(0, half)));
+  feed(client.data(static_cast<std::uint32_t>(half), all.substr(half)));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, all);
+  EXPECT_EQ(sink_->live.begin()->second.requests, 2);
+  EXPECT_EQ(sink_->bodyCalls, 2);
+}
+
+TEST_F(FlowMirrorTest, TheRateIsNotSpentOnWhatTheSinkWouldNotTake) {
+  wire::MirrorSpec spec;
+  spec.requests.rate = 1;
+  start(spec);
+  TcpClient client;
+  feed(client.syn());
+  sink_->refuseRequest = Reason::kOverBudget;
+  feed(client.data(0, get("/1")));
+  sink_->refuseRequest = Reason::kNone;
+  feed(client.data(static_cast<std::uint32_t>(get("/1").size()), get("/2")));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kRateCapped), 0U);
+  EXPECT_EQ(ledger().requests.open, 1U);
+}
+
 }  // namespace
 }  // namespace dormouse::mirror
