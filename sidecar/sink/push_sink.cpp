@@ -47,7 +47,9 @@ Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionI
 
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   const Reason fate = slots_[handle].link->write(bytes);
-  if (fate != Reason::kNone) drop(handle, fate);
+  if (fate == Reason::kNone) return fate;
+  tellWritten(handle);  // The handle is another's afterwards.
+  drop(handle, fate);
   return fate;
 }
 
