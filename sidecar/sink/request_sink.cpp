@@ -69,18 +69,19 @@ void RequestSink::endRequest(mirror::ConnectionHandle handle) {
     if (auto* const out = buffer_.room(text.size())) {
       out->insert(out->end(), text.begin(), text.end());
       fate = Reason::kNone;
+      slot.end = buffer_.appended();
       if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
     } else if (buffer_.gone()) {
       fate = Reason::kSinkClosed;
     }
   }
-  endings(handle, fate, true);
+  endings(handle, fate, true, fate == Reason::kNone);
 }
 
 void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   drop(slots_[handle]);
   slots_[handle].open = false;
-  endings(handle, reason, false);
+  endings(handle, reason, false, slots_[handle].end > buffer_.written());
 }
 
 void RequestSink::drop(Slot& slot) {
@@ -88,8 +89,13 @@ void RequestSink::drop(Slot& slot) {
   collecting_.give(std::exchange(slot.charge, 0));
 }
 
-void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request) {
-  endings_.push_back({buffer_.appended(), handle, slots_[handle].number, fate, request});
+void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request, bool waits) {
+  const Ending ending{buffer_.appended(), handle, slots_[handle].number, fate, request};
+  if (waits) {
+    endings_.push_back(ending);
+  } else {
+    known_.push_back(ending);
+  }
 }
 
 TimePoint RequestSink::flush(TimePoint now) {
@@ -134,6 +140,7 @@ void RequestSink::settle() {
     endings_.pop_front();
     tell(ending, ending.fate);
   }
+  for (const Ending& ending : std::exchange(known_, {})) tell(ending, ending.fate);
   if (!buffer_.gone() || goneTold_) return;
   goneTold_ = true;
   settleRest(Reason::kSinkClosed);
