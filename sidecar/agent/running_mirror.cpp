@@ -38,6 +38,8 @@ void RunningMirror::endRest(TimePoint now) {
 
 int RunningMirror::takePackets(TimePoint now) {
   mirror_->beginBatch(now);
+  // First, since a drop may explain what the packets after it seem to be.
+  mirror_->noteKernelDrops(capture_->kernelDrops());
   try {
     const capture::Taken taken = capture_->dispatch(*mirror_, kPacketsPerTurn);
     pace_.note(taken, now);

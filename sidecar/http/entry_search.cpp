@@ -14,18 +14,11 @@ bool EntrySearch::feed(std::span<const std::uint8_t> bytes, const Segment& segme
   if (entered_) return true;
   const bool mayBecome = parser_->state() == Http1Parser::State::kDeciding ||
                          parser_->state() == Http1Parser::State::kHttp;
-  if (refused_ || !mayBecome) parser_.reset();
-  refused_ = false;
+  if (!mayBecome) parser_.reset();
   return false;
 }
 
 void EntrySearch::onHead(const RequestHead& head) {
-  // RFC 9112, 3.2: a request of HTTP/1.1 without Host is answered 400.
-  const bool plausible = head.minorVersion == 0 || findField(head, "host");
-  if (!entered_ && (refused_ || !plausible)) {
-    refused_ = true;
-    return;
-  }
   entered_ = true;
   listener_->onHead(head);
 }

@@ -20,10 +20,11 @@ namespace dormouse::http {
 ///
 /// 1. it acknowledges more than the connection's captured segments before it: the server has sent
 ///    something in between; or
-/// 2. it is the connection's first one, and the mirror has been awake for kSilence without one: no
-///    upload pauses that long in its middle, as a rule.
+/// 2. it is the connection's first one, and the mirror has been awake for kSilence without one, of
+///    which nothing can have been lost or forgotten: no upload pauses that long in its middle, as a
+///    rule.
 ///
-/// That it does begin one, the parser must confirm by a whole head (with a Host if it is HTTP/1.1),
+/// That it does begin one, the parser must confirm by a whole head,
 /// which may span segments. What comes before the entry is left out. Where the rule errs: a server
 /// that sends while it still receives a body (100-continue, progress, an early answer), or an
 /// upload that pauses for kSilence at the wake; and then only if a segment of that body begins with
@@ -36,7 +37,7 @@ class EntrySearch final : private RequestListener {
   struct Segment {
     bool answered = false;  // It acknowledges more than the segments before it.
     bool first = false;     // No other was captured before it.
-    Nanos sinceWake{0};     // How long the capture had been live.
+    Nanos sinceWake{0};     // How long the capture had been live, and seen everything.
   };
 
   /// Whether the rule lets a request begin with this segment.
@@ -67,7 +68,6 @@ class EntrySearch final : private RequestListener {
   std::unique_ptr<Http1Parser> parser_;  // While a segment may have begun a request.
   RequestListener* listener_ = nullptr;  // During feed().
   bool entered_ = false;
-  bool refused_ = false;  // What was parsed is no entry.
 };
 
 }  // namespace dormouse::http

@@ -34,6 +34,26 @@ bool isNumber(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Whether a Host field may have this value: host [":" port] (RFC 3986, 3.2.2), or nothing.
+bool isHost(std::string_view value) {
+  constexpr std::string_view kMarks = "-._~%!$&'()*+,;=:[]";
+  return std::all_of(value.begin(), value.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+/// What every server must refuse (RFC 9112, 3.2), and many then close the connection.
+std::string judgeHost(const RequestHead& head) {
+  int hosts = 0;
+  for (const HeaderField& field : head.fields) {
+    if (!sameName(field.name, "host")) continue;
+    if (++hosts > 1) return "Host stands twice";
+    if (!isHost(field.value)) return "Host is no host";
+  }
+  return hosts == 0 && head.minorVersion > 0 ? "HTTP/1.1 without Host" : "";
+}
+
 /// What beside the grammar decides where the request ends.
 std::string judgeFraming(RequestHead& head, std::uint64_t announced) {
   std::optional<std::string_view> coding;
@@ -110,7 +130,8 @@ std::string parseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderFie
   head.bytes = bytes;
   head.fields = fields;
   const auto announced = grammar.content_length();
-  return judgeFraming(head, announced ? *announced : 0);
+  std::string wrong = judgeFraming(head, announced ? *announced : 0);
+  return wrong.empty() ? judgeHost(head) : wrong;
 }
 
 }  // namespace dormouse::http

@@ -21,7 +21,8 @@ class RequestListener {
   /// A request begins.
   virtual void onHead(const RequestHead& head) = 0;
   /// The next bytes of its body as they were sent, and the part of them that is content: less, or
-  /// nothing, where they hold the framing of chunks or trailers.
+  /// nothing, where they hold the framing of chunks or trailers. Of one request and one feed() the
+  /// raw bytes lie one after the other.
   virtual void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) = 0;
   /// Every byte of the request has come.
   virtual void onRequestEnd() = 0;
@@ -37,8 +38,9 @@ class RequestListener {
 /// requests. Malformed are: a head, or the lines between two chunks' data, above kMaxHead; a line
 /// that ends with a bare LF; a folded line; white space before a colon; Content-Length twice (even
 /// if the values are equal) or beside Transfer-Encoding; a Transfer-Encoding other than "chunked",
-/// or in HTTP/1.0; chunks that ChunkedBody refuses; heads that Boost.Beast's parser refuses. Empty
-/// lines before a request's line are dropped, except before the first one.
+/// or in HTTP/1.0; Host twice, or no host, or missing in HTTP/1.1 (RFC 9112, 3.2); chunks that
+/// ChunkedBody refuses; heads that Boost.Beast's parser refuses. Empty lines before a request's
+/// line are dropped, except before the first one.
 ///
 /// After a request with Upgrade (its server may refuse), the next bytes decide: a request line goes
 /// on as HTTP, all else is kTunnel. After CONNECT everything is kTunnel. A body that was announced

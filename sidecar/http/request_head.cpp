@@ -17,6 +17,13 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::size_t sizeUpTo(const RequestHead& head, std::size_t limit) {
+  // Cut first: a client may announce any number, and the sum would wrap.
+  const std::size_t fromHead = std::min(head.bytes.size(), limit);
+  const std::uint64_t body = std::min<std::uint64_t>(head.length.value_or(0), limit - fromHead);
+  return fromHead + static_cast<std::size_t>(body);
+}
+
 bool sameName(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });

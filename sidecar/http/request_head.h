@@ -1,6 +1,7 @@
 // The head of an HTTP/1 request, as the parser hands it out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -25,6 +26,9 @@ struct RequestHead {
   bool upgrade = false;  // Asks for another protocol (RFC 9110, 7.8).
   bool connect = false;  // CONNECT: what follows is a tunnel.
 };
+
+/// How many bytes the request has, as far as its head tells, but at most `limit`.
+std::size_t sizeUpTo(const RequestHead& head, std::size_t limit);
 
 /// Whether two header or cookie names are the same, without regard to case (ASCII).
 bool sameName(std::string_view a, std::string_view b);

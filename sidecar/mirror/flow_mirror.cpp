@@ -1,5 +1,6 @@
 #include "mirror/flow_mirror.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "capture/decoder.h"
@@ -135,7 +136,7 @@ Reason FlowMirror::deliver(const reassembly::FlowView& flow, ConnectionHandle ha
 
 Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                          std::span<const std::uint8_t> bytes) {
-  const Reason refused = stage_->feed(handle, flow, bytes, now_, now_ - *woke_);
+  const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
   if (refused == Reason::kNone) return refused;
   stage_->end(handle, refused);
   if (stage_->inSink(handle)) {
@@ -144,6 +145,22 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
   }
   release(handle, refused);
   return settleFlow(flow, refused);
+}
+
+void FlowMirror::setTime(TimePoint now) {
+  if (!woke_) {
+    woke_ = now;
+    evictionsBefore_ = table_.evictions();
+  }
+  now_ = now;
+}
+
+Nanos FlowMirror::sinceWake(const reassembly::FlowView& flow) const {
+  // What the table does not know may have come nevertheless.
+  if (kernelDrops_ != 0 || table_.evictions() != evictionsBefore_) return Nanos{0};
+  // The packet may have waited in the ring, so its own time counts; the other one bounds what a
+  // wall clock that is set may do.
+  return std::min<Nanos>(flow.timestamp - identity_.started, now_ - *woke_);
 }
 
 void FlowMirror::closeInSink(const reassembly::FlowView& flow, ConnectionHandle handle,

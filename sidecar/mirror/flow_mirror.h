@@ -72,10 +72,10 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// The next bytes of a staged connection.
   Reason stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                std::span<const std::uint8_t> bytes);
-  void setTime(TimePoint now) {
-    if (!woke_) woke_ = now;
-    now_ = now;
-  }
+  void setTime(TimePoint now);
+  /// For how long before this event, since the wake, nothing can have come of its flow if nothing
+  /// is in the table. 0 if that cannot be told.
+  Nanos sinceWake(const reassembly::FlowView& flow) const;
   /// The flow is over, and the sink is told; its answer is awaited.
   void closeInSink(const reassembly::FlowView& flow, ConnectionHandle handle, Reason reason,
                    bool reset);
@@ -97,8 +97,9 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   const reassembly::MirrorSlot slot_;
   const Selection selection_;
   TimePoint now_;
-  std::optional<TimePoint> woke_;  // The first time it was told.
-  bool attached_ = true;           // The table knows the slot.
+  std::optional<TimePoint> woke_;      // The first time it was told.
+  std::uint64_t evictionsBefore_ = 0;  // The table's, at that time.
+  bool attached_ = true;               // The table knows the slot.
   std::uint64_t kernelDrops_ = 0;
   wire::Ledger ledger_;
   std::string lostPurpose_;

@@ -32,11 +32,14 @@ RequestGate::RequestGate(const wire::RequestSelection& selection) : filter_(rule
   if (selection.rate > 0) cap_.emplace(selection.rate);
 }
 
-Reason RequestGate::judge(const http::RequestHead& head, TimePoint now) {
+Reason RequestGate::select(const http::RequestHead& head) {
   if (!filter_.matches(head)) return Reason::kFiltered;
   if (sampler_ && !sampler_->contains(head)) return Reason::kSampledOut;
-  if (cap_ && !cap_->take(now)) return Reason::kRateCapped;
   return Reason::kNone;
+}
+
+Reason RequestGate::admit(TimePoint now) {
+  return !cap_ || cap_->take(now) ? Reason::kNone : Reason::kRateCapped;
 }
 
 }  // namespace dormouse::mirror

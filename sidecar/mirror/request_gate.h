@@ -13,15 +13,17 @@
 namespace dormouse::mirror {
 
 /// Owned by a mirror; data thread only. Judges each request once, by its head: the filter first, so
-/// that the sample is one of what was asked for, and the rate last, so that it counts what would be
-/// delivered.
+/// that the sample is one of what was asked for, and the rate last, so that it counts what the sink
+/// would take.
 class RequestGate {
  public:
   /// Throws http::PatternError.
   explicit RequestGate(const wire::RequestSelection& selection);
 
-  /// kNone: the request is taken; else kFiltered, kSampledOut or kRateCapped.
-  Reason judge(const http::RequestHead& head, TimePoint now);
+  /// kNone: the request is selected; else kFiltered or kSampledOut.
+  Reason select(const http::RequestHead& head);
+  /// Of one that is selected and that the sink would take. kNone: it is taken; else kRateCapped.
+  Reason admit(TimePoint now);
 
  private:
   http::RequestFilter filter_;

@@ -45,6 +45,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
                                   Nanos sinceWake) {
+  if (connection.tunnel) return connection.taking ? pass(bytes) : Reason::kNone;
   if (connection.search) {
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
@@ -57,13 +58,19 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     }
     connection.parser->feed(bytes, *this);
   }
-  if (refusal_ != Reason::kNone) return refusal_;
+  passCollected();
+  if (refusal_ != Reason::kNone) {
+    connection.parser.reset();  // The connection ends here: of its bytes nothing more is counted.
+    return refusal_;
+  }
   const ParserState state = connection.parser->state();
   if (state == ParserState::kMalformed) {
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
     return Reason::kMalformed;
   }
-  if (state == ParserState::kHttp && !connection.parser->midRequest()) connection.parser.reset();
+  connection.tunnel = state == ParserState::kTunnel;
+  const bool between = state == ParserState::kHttp && !connection.parser->midRequest();
+  if (connection.tunnel || between) connection.parser.reset();
   return Reason::kNone;
 }
 
@@ -113,8 +120,9 @@ void RequestStage::onHead(const http::RequestHead& head) {
   connection.taking = false;
   if (refusal_ != Reason::kNone) return;
   const RequestInfo request{head, flow_->timestamp};
-  Reason reason = gate_.judge(head, now_);
+  Reason reason = gate_.select(head);
   if (reason == Reason::kNone) reason = sink_.judgeRequest(request);
+  if (reason == Reason::kNone) reason = gate_.admit(now_);
   if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
   if (reason == Reason::kNone) {
     reason = refusal_ = sink_.beginRequest(handle_, request);
@@ -134,8 +142,19 @@ void RequestStage::onHead(const http::RequestHead& head) {
 
 void RequestStage::onBody(std::span<const std::uint8_t> raw,
                           std::span<const std::uint8_t> content) {
+  if (!connections_[handle_].taking || refusal_ != Reason::kNone) return;
+  if (sink_.wantsContent()) return passBody(raw, content);
+  // A body of many small chunks comes in as many pieces; the sink may make a system call of each.
+  body_ = body_.empty() ? raw : std::span(body_.data(), body_.size() + raw.size());
+}
+
+void RequestStage::passCollected() {
+  if (!body_.empty()) passBody(std::exchange(body_, {}), {});
+}
+
+void RequestStage::passBody(std::span<const std::uint8_t> raw,
+                            std::span<const std::uint8_t> content) {
   Connection& connection = connections_[handle_];
-  if (!connection.taking || refusal_ != Reason::kNone) return;
   refusal_ = sink_.requestBody(handle_, raw, content);
   if (refusal_ == Reason::kNone) {
     ledger_.bytes += raw.size();
@@ -147,6 +166,7 @@ void RequestStage::onBody(std::span<const std::uint8_t> raw,
 void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
   connection.inRequest = false;
+  passCollected();
   if (connection.taking && refusal_ == Reason::kNone) sink_.endRequest(handle_);
 }
 
@@ -166,16 +186,27 @@ std::size_t RequestStage::waiting() const {
 }
 
 Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
+  handle_ = handle;
   Connection& connection = connections_[handle];
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
+  const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
   if (connection.inRequest && connection.taking) {
     ledger_.requests.settle(unfinished);
     --connection.open;
-  } else if (connection.isHttp && !connection.inRequest && connection.parser &&
-             connection.parser->state() == ParserState::kHttp) {
+  } else if (!connection.inRequest && connection.parser && state == ParserState::kHttp) {
     ledger_.requests.skip(unfinished);  // Its head was not complete.
+    connection.leftOut = unfinished;
+  } else if (connection.taking && state == ParserState::kDeciding && reason == Reason::kNone &&
+             !connection.parser->held().empty()) {
+    // A tunnel of so few bytes that they might have begun a request.
+    reason = pass(connection.parser->held());
   }
-  if (connection.search) return Reason::kJoinedLate;
+  const bool notJoined = connection.search != nullptr;
+  // The sink may take its time to settle the connection: nothing else is kept for as long.
+  connection.search.reset();
+  connection.parser.reset();
+  memory_.give(std::exchange(connection.charge, 0));
+  if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
   // Ended before it was clear that it is HTTP, it was not.
   return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;

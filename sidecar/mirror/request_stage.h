@@ -24,7 +24,7 @@ namespace dormouse::mirror {
 ///
 /// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
 /// remembers of unfinished heads is bounded by kMemory, all connections together; between two
-/// requests nothing is remembered.
+/// requests, and after a connection's end, nothing is remembered.
 class RequestStage final : private http::RequestListener {
  public:
   static constexpr std::size_t kMemory = 1 << 20;
@@ -41,8 +41,9 @@ class RequestStage final : private http::RequestListener {
   /// whether the sink still has to be told.
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
-  /// The connection has ended, for that reason or by itself (kNone). Returns its fate; meaningless
-  /// if inSink(), for then the sink will tell.
+  /// The connection has ended, for that reason or by itself (kNone). From now on only its requests
+  /// whose fate is open are remembered. Returns its fate; meaningless if inSink(), for then the
+  /// sink will tell.
   Reason end(ConnectionHandle handle, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
@@ -65,6 +66,7 @@ class RequestStage final : private http::RequestListener {
     bool isHttp = false;     // A request has come.
     bool inRequest = false;  // One has begun and not ended.
     bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
+    bool tunnel = false;     // Whatever comes now is no HTTP/1.
     bool inSink = false;
   };
 
@@ -76,6 +78,9 @@ class RequestStage final : private http::RequestListener {
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason openInSink();
+  void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
+  /// Hands on what onBody() has collected, if anything.
+  void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
@@ -93,6 +98,7 @@ class RequestStage final : private http::RequestListener {
   const reassembly::FlowView* flow_ = nullptr;
   TimePoint now_;
   Reason refusal_ = Reason::kNone;
+  std::span<const std::uint8_t> body_;  // Collected for a sink that does not want the content.
 };
 
 }  // namespace dormouse::mirror

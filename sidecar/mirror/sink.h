@@ -34,7 +34,7 @@ struct RequestInfo {
 };
 
 /// Told by a sink. Never called from within Sink::open, data, close or those of requests, so that
-/// the caller of those need not expect it.
+/// the caller of those need not expect it; but for onRequestSettled().
 class SinkListener {
  public:
   virtual ~SinkListener() = default;
@@ -42,8 +42,8 @@ class SinkListener {
   /// free afterwards. Called once for each connection that open() took and whose data() was not
   /// refused. May come before close(): the other end refused or went away.
   virtual void onSettled(ConnectionHandle handle, Reason fate) = 0;
-  /// The fate of the oldest request of this connection that beginRequest() took and whose fate was
-  /// not told yet. What is not told before onSettled() shares the connection's fate.
+  /// The fate of one request of this connection that beginRequest() took, whichever. What is not
+  /// told before onSettled(), or before a refusal, shares the connection's fate.
   virtual void onRequestSettled(ConnectionHandle handle, Reason fate) = 0;
   /// The sink as a whole is lost (the stream's reader went away): the mirror has no purpose left.
   virtual void onSinkGone(std::string_view why) = 0;
@@ -61,13 +61,15 @@ class Sink {
   /// and the whole connection is shed and settled with that reason; the other end learns that it
   /// was cut.
   virtual Reason data(ConnectionHandle handle, std::span<const std::uint8_t> bytes) = 0;
-  // In a mirror of requests these four stand for data(), which then only brings the bytes after an
+  // In a mirror of requests these five stand for data(), which then only brings the bytes after an
   // Upgrade or CONNECT.
   /// Before a request begins. kNone: it would be taken. Else why it alone is left out: kOverBudget
   /// if it does not fit as a whole, kFiltered if the format cannot carry it.
-  virtual Reason judgeRequest(const RequestInfo& request) const = 0;
+  virtual Reason judgeRequest(const RequestInfo& request) = 0;
   /// A request begins, its connection open. As data().
   virtual Reason beginRequest(ConnectionHandle handle, const RequestInfo& request) = 0;
+  /// Whether requestBody()'s content matters. If not it may be empty, and raw is as long as can be.
+  virtual bool wantsContent() const = 0;
   /// The next bytes of its body: as they were sent, and the content among them. As data().
   virtual Reason requestBody(ConnectionHandle handle, std::span<const std::uint8_t> raw,
                              std::span<const std::uint8_t> content) = 0;

@@ -142,6 +142,10 @@ TimePoint FlowTable::expire(TimePoint now) {
   return impl_->nextDeadline();
 }
 
+std::uint64_t FlowTable::evictions() const {
+  return impl_->core.evictions();
+}
+
 std::size_t FlowTable::flows() const {
   return impl_->core.store().size();
 }

@@ -81,6 +81,10 @@ class FlowTable {
   /// Time that seems to run backwards, here or in add(), stands still.
   TimePoint expire(TimePoint now);
 
+  /// How many flows a full table has pushed out so far, of whatever state: whether a flow that
+  /// appears is new to the table is certain only while this stays the same.
+  std::uint64_t evictions() const;
+
   std::size_t flows() const;      // In the table, tombstones included.
   std::size_t heldBytes() const;  // Out of order, all flows together, as the limits count.
 

@@ -27,7 +27,10 @@ bool TableCore::anyListener() const {
 }
 
 FlowRecord& TableCore::appear(const FlowKey& key, WallTime timestamp, bool joinedLate) {
-  if (store_.full()) drop(store_.leastWanted(), Reason::kEvicted);
+  if (store_.full()) {
+    drop(store_.leastWanted(), Reason::kEvicted);
+    ++evictions_;
+  }
   const bool udp = key.transport == capture::Transport::kUdp;
   const Reason refusal = listeners_[key.mirror]->onAppear(key, joinedLate);
   FlowState state = udp ? FlowState::kUdpOpen : FlowState::kEmpty;

@@ -34,6 +34,7 @@ class TableCore {
   TimePoint now() const { return now_; }
   FlowStore& store() { return store_; }
   HeldPool& held() { return held_; }
+  std::uint64_t evictions() const { return evictions_; }
 
   /// Makes room for a new flow, if need be at another's expense, and asks its listener. The result
   /// is a tombstone if the listener refuses. REQUIRES: the key is unknown.
@@ -62,6 +63,7 @@ class TableCore {
   TimePoint now_;
   FlowStore store_;
   HeldPool held_;
+  std::uint64_t evictions_ = 0;
   std::array<FlowListener*, kMaxMirrors> listeners_{};
 };
 

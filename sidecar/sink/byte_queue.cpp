@@ -5,17 +5,12 @@
 namespace dormouse::sink {
 
 std::vector<std::uint8_t>* ByteQueue::room(std::size_t bytes) {
-  if (!chunks_.empty()) {
-    Chunk& back = chunks_.back();
-    if (back.charge - back.bytes.size() >= bytes) return &back.bytes;
-  }
-  // An empty chunk that is too small makes way for a larger one.
-  const std::size_t freed = !chunks_.empty() && empty() ? chunks_.back().charge : 0;
-  const std::size_t left = budget_.limit() - budget_.used() + freed;
-  if (bytes > left) return nullptr;
-  if (freed != 0) clear();
+  if (!chunks_.empty() && bytes <= slack()) return &chunks_.back().bytes;
+  const std::size_t most = left();
+  if (bytes > most) return nullptr;
+  if (replaceable() != 0) clear();  // Too small, it makes way for a larger one.
   const std::size_t charge =
-      std::max(bytes, std::min(left, std::clamp(size(), minChunk_, maxChunk_)));
+      std::max(bytes, std::min(most, std::clamp(size(), minChunk_, maxChunk_)));
   budget_.take(charge);
   backOffset_ = appended();
   chunks_.push_back(Chunk{{}, charge});

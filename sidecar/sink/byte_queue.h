@@ -27,6 +27,8 @@ class ByteQueue {
   /// Where to append up to `bytes` bytes, at the end, before the next call of any other function;
   /// nullptr, and nothing is changed, if the budget does not allow them.
   std::vector<std::uint8_t>* room(std::size_t bytes);
+  /// Whether room() would find some for that many.
+  bool fits(std::size_t bytes) const { return bytes <= slack() || bytes <= left(); }
   /// The oldest bytes, as many as lie together; empty if there are none. Valid until consume().
   std::span<const std::uint8_t> front() const;
   /// Drops the oldest bytes. REQUIRES: bytes <= front().size().
@@ -49,6 +51,17 @@ class ByteQueue {
     std::vector<std::uint8_t> bytes;
     std::size_t charge;  // Taken from the budget; the vector's capacity.
   };
+  /// What is free in the last chunk.
+  std::size_t slack() const {
+    return chunks_.empty() ? 0 : chunks_.back().charge - chunks_.back().bytes.size();
+  }
+  /// How large a new chunk may be.
+  std::size_t left() const { return budget_.limit() - budget_.used() + replaceable(); }
+  /// What an empty chunk would give back.
+  std::size_t replaceable() const {
+    return !chunks_.empty() && empty() ? chunks_.back().charge : 0;
+  }
+
   mirror::Budget& budget_;
   const std::size_t minChunk_;
   const std::size_t maxChunk_;

@@ -8,8 +8,6 @@ namespace {
 
 // Upper bounds of whole records: what room() is asked for.
 constexpr std::size_t kOpenRoom = 96;
-// As much is not kept until the batch's end: all that lies in the ring would not fit the budget.
-constexpr std::size_t kWorthAWrite = 256 << 10;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
 
@@ -50,15 +48,14 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
     return Reason::kOverBudget;
   }
   wire::appendData(*out, slot.stream, bytes);
-  if (buffer_.waiting() >= kWorthAWrite) buffer_.flush();
+  if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
   return Reason::kNone;
 }
 
-Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) const {
-  const http::RequestHead& head = request.head;
+Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
-  const std::size_t whole = static_cast<std::size_t>(
-      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2));
+  const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
+  if (!buffer_.fits(dataRoom(whole))) buffer_.flush();
   return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
 }
 

@@ -36,8 +36,9 @@ class FramesSink final : public mirror::Sink {
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
-  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason judgeRequest(const mirror::RequestInfo& request) override;
   Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  bool wantsContent() const override { return false; }
   Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
   void endRequest(mirror::ConnectionHandle handle) override;

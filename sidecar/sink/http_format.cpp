@@ -1,5 +1,5 @@
 // makeHttpFormat of sink/request_format.h.
-#include <algorithm>
+#include <limits>
 
 #include "sink/request_format.h"
 
@@ -20,9 +20,12 @@ class Copy final : public RequestText {
     // A server ends the connection after a request of HTTP/1.0, so each becomes one of 1.1.
     (text_ += head.method) += ' ';
     (text_ += head.target) += " HTTP/1.1\r\n";
-    if (!http::findField(head, "host")) text_ += "Host: localhost\r\n";
+    // The parser has refused two of them. One without a value is allowed, but not to all servers.
+    const bool hasHost = !http::findField(head, "host").value_or("").empty();
+    if (!hasHost) text_ += "Host: localhost\r\n";
     for (const http::HeaderField& field : head.fields) {
       if (isOfConnection(field.name)) continue;
+      if (!hasHost && http::sameName(field.name, "host")) continue;
       (text_ += field.name) += ": ";
       (text_ += field.value) += "\r\n";
     }
@@ -44,8 +47,7 @@ class HttpFormat final : public RequestFormat {
     return !head.upgrade && !head.connect;
   }
   std::size_t expect(const http::RequestHead& head) const override {
-    constexpr std::uint64_t kHuge = std::uint64_t{1} << 40U;
-    return head.bytes.size() + static_cast<std::size_t>(std::min(head.length.value_or(0), kHuge));
+    return http::sizeUpTo(head, std::numeric_limits<std::size_t>::max());
   }
   std::unique_ptr<RequestText> begin(std::uint64_t, const mirror::ConnectionInfo&,
                                      const mirror::RequestInfo& request) const override {

@@ -47,15 +47,15 @@ Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionI
 
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   const Reason fate = slots_[handle].link->write(bytes);
-  if (fate != Reason::kNone) drop(handle, fate);
+  if (fate == Reason::kNone) return fate;
+  tellWritten(handle);  // The handle is another's afterwards.
+  drop(handle, fate);
   return fate;
 }
 
-Reason PushSink::judgeRequest(const mirror::RequestInfo& request) const {
-  const http::RequestHead& head = request.head;
+Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
-  const std::uint64_t whole =
-      std::min<std::uint64_t>(head.bytes.size() + head.length.value_or(0), options_.budget / 2);
+  const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
   return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
 }
 

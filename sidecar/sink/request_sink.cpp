@@ -24,9 +24,10 @@ Reason RequestSink::open(mirror::ConnectionHandle handle, const mirror::Connecti
   return Reason::kNone;
 }
 
-Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) const {
+Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) {
   if (!format_->carries(request.head)) return Reason::kFiltered;
   const std::size_t expected = format_->expect(request.head);
+  if (!buffer_.fits(expected)) buffer_.flush();  // The reader may have kept up since.
   const bool fits = expected <= collecting_.limit() - collecting_.used() && buffer_.fits(expected);
   return fits || buffer_.gone() ? Reason::kNone : Reason::kOverBudget;
 }
@@ -64,20 +65,23 @@ void RequestSink::endRequest(mirror::ConnectionHandle handle) {
   if (slot.text) {
     const std::string text = slot.text->take();
     drop(slot);
+    if (!buffer_.fits(text.size())) buffer_.flush();
     if (auto* const out = buffer_.room(text.size())) {
       out->insert(out->end(), text.begin(), text.end());
       fate = Reason::kNone;
+      slot.end = buffer_.appended();
+      if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
     } else if (buffer_.gone()) {
       fate = Reason::kSinkClosed;
     }
   }
-  endings(handle, fate, true);
+  endings(handle, fate, true, fate == Reason::kNone);
 }
 
 void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   drop(slots_[handle]);
   slots_[handle].open = false;
-  endings(handle, reason, false);
+  endings(handle, reason, false, slots_[handle].end > buffer_.written());
 }
 
 void RequestSink::drop(Slot& slot) {
@@ -85,8 +89,13 @@ void RequestSink::drop(Slot& slot) {
   collecting_.give(std::exchange(slot.charge, 0));
 }
 
-void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request) {
-  endings_.push_back({buffer_.appended(), handle, slots_[handle].number, fate, request});
+void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request, bool waits) {
+  const Ending ending{buffer_.appended(), handle, slots_[handle].number, fate, request};
+  if (waits) {
+    endings_.push_back(ending);
+  } else {
+    known_.push_back(ending);
+  }
 }
 
 TimePoint RequestSink::flush(TimePoint now) {
@@ -131,6 +140,7 @@ void RequestSink::settle() {
     endings_.pop_front();
     tell(ending, ending.fate);
   }
+  for (const Ending& ending : std::exchange(known_, {})) tell(ending, ending.fate);
   if (!buffer_.gone() || goneTold_) return;
   goneTold_ = true;
   settleRest(Reason::kSinkClosed);

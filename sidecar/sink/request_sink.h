@@ -38,8 +38,9 @@ class RequestSink final : public mirror::Sink {
   Reason data(mirror::ConnectionHandle, std::span<const std::uint8_t>) override {
     return Reason::kNone;
   }
-  Reason judgeRequest(const mirror::RequestInfo& request) const override;
+  Reason judgeRequest(const mirror::RequestInfo& request) override;
   Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  bool wantsContent() const override { return true; }
   Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
   void endRequest(mirror::ConnectionHandle handle) override;
@@ -55,9 +56,11 @@ class RequestSink final : public mirror::Sink {
     mirror::ConnectionInfo info;
     std::unique_ptr<RequestText> text;  // The request that is coming in.
     std::size_t charge = 0;             // What it takes of collecting_.
+    std::uint64_t end = 0;              // Of its last request in the stream.
     bool open = false;
   };
-  /// A request or a connection whose fate is `fate` once written() has reached `end`.
+  /// A request or a connection whose fate is `fate` once written() has reached `end`. Only for
+  /// those that have bytes waiting: so the buffer's limit is theirs, too.
   struct Ending {
     std::uint64_t end;
     mirror::ConnectionHandle handle;
@@ -67,7 +70,7 @@ class RequestSink final : public mirror::Sink {
   };
 
   void drop(Slot& slot);
-  void endings(mirror::ConnectionHandle handle, Reason fate, bool request);
+  void endings(mirror::ConnectionHandle handle, Reason fate, bool request, bool waits);
   void progress();
   void settle();
   void tell(const Ending& ending, Reason fate);
@@ -81,6 +84,7 @@ class RequestSink final : public mirror::Sink {
   std::vector<Slot> slots_;
   std::uint64_t lastNumber_ = 0;
   std::deque<Ending> endings_;
+  std::vector<Ending> known_;        // Whose fate is known, but not told until the batch's end.
   std::string ending_;               // The last words, until there is room for them.
   std::uint64_t writtenBefore_ = 0;  // As of lastWrite_.
   TimePoint lastWrite_{};

@@ -19,6 +19,10 @@ namespace dormouse::sink {
 /// the sink whose format it carries; the loop's thread only.
 class StreamBuffer final : private EventHandler {
  public:
+  /// Writing as much is not put off until the batch's end: all that lies in a capture's ring would
+  /// not fit the limit.
+  static constexpr std::size_t kWorthAWrite = 256 << 10;
+
   /// `limit`: bytes of memory, at least 4,096. `onProgress` is called from the event loop after an
   /// event has changed written() or gone(); it must not destroy the buffer.
   StreamBuffer(EventLoop& loop, std::unique_ptr<StreamSocket> socket, std::size_t limit,
@@ -31,8 +35,8 @@ class StreamBuffer final : private EventHandler {
   std::vector<std::uint8_t>* room(std::size_t bytes) {
     return gone_ ? nullptr : queue_.room(bytes);
   }
-  /// Whether that many bytes would find room now, as far as the budget tells.
-  bool fits(std::size_t bytes) const { return bytes <= budget_.limit() - budget_.used(); }
+  /// Whether room() would find some for that many.
+  bool fits(std::size_t bytes) const { return !gone_ && queue_.fits(bytes); }
   /// Writes what the socket takes. The rest follows when the socket is ready; a call before that
   /// costs nothing.
   void flush();

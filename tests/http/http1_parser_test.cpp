@@ -91,15 +91,18 @@ TEST(Http1Parser, ABodyThatLooksLikeARequestIsABody) {
 }
 
 TEST(Http1Parser, TellsWhatHasNotEndedYet) {
-  EXPECT_FALSE(parse("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n12345678").log.requests[0].ended);
+  EXPECT_FALSE(parse("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n12345678")
+                   .log.requests[0]
+                   .ended);
   EXPECT_EQ(parse("GET /path HT").held, "GET /path HT");
   EXPECT_EQ(parse("GET /path HT").state, State::kDeciding);
 }
 
 TEST(Http1Parser, DropsEmptyLinesBetweenRequests) {
-  const Parsed parsed = parse("GET /1 HTTP/1.1\r\n\r\n\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", 3);
+  const Parsed parsed =
+      parse("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", 3);
   ASSERT_EQ(parsed.log.requests.size(), 2U);
-  EXPECT_EQ(parsed.log.requests[1].raw, "GET /2 HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(parsed.log.requests[1].raw, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
 TEST(Http1Parser, BytesOfAnotherProtocolAreHandedOnWhole) {
@@ -185,38 +188,61 @@ TEST_P(Malformed, IsRefusedWithoutARequest) {
 INSTANTIATE_TEST_SUITE_P(
     Heads, Malformed,
     testing::Values(
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "coding"},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+                ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+                ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", ""},
         Hostile{
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
             ""},
-        Hostile{"POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
-        Hostile{"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n", ""},
-        Hostile{"GET / HTTP/1.1\r\nX-A: b\r\n c\r\n\r\n", "folded"},
-        Hostile{"GET / HTTP/1.1\r\nX-A:\r\n\tContent-Length: 4\r\n\r\n", "folded"},
-        Hostile{"GET / HTTP/1.1\r\nX-A:\r\n \r\n\r\n", "folded"},
+        Hostile{
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+            ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "coding"},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n",
+                ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", ""},
+        Hostile{"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
+        Hostile{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n", ""},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n", "folded"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A:\r\n\tContent-Length: 4\r\n\r\n", "folded"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A:\r\n \r\n\r\n", "folded"},
         Hostile{"GET / HTTP/1.1\n\n", "bare LF"},
-        Hostile{"GET / HTTP/1.1\r\nX-A: b\n\r\n", "bare LF"},
-        Hostile{"GET / HTTP/1.1\r\nX-A: b\r\n\n", "bare LF"},
-        Hostile{"\nGET / HTTP/1.1\r\n\r\n", ""}, Hostile{"GET / HTTP/1.1\r\nX-A: b\rc\r\n\r\n", ""},
-        Hostile{std::string("GET / HTTP/1.1\r\nX-A: b\0c\r\n\r\n", 29), ""},
-        Hostile{"GET / HTTP/1.1\r\nno colon\r\n\r\n", ""},
-        Hostile{"GET / HTTP/1.1\r\n: v\r\n\r\n", ""}, Hostile{"GET  / HTTP/1.1\r\n\r\n", ""},
-        Hostile{"GET / x HTTP/1.1\r\n\r\n", ""}, Hostile{"GET / HTTP/3.0\r\n\r\n", ""},
-        Hostile{"nonsense\r\n\r\n", ""}));
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\n\r\n", "bare LF"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\n", "bare LF"},
+        Hostile{"\nGET / HTTP/1.1\r\n\r\n", ""},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\rc\r\n\r\n", ""},
+        Hostile{std::string("GET / HTTP/1.1\r\nHost: a\r\nX-A: b\0c\r\n\r\n", 38), ""},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", ""},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\n: v\r\n\r\n", ""},
+        Hostile{"GET  / HTTP/1.1\r\n\r\n", ""}, Hostile{"GET / x HTTP/1.1\r\n\r\n", ""},
+        Hostile{"GET / HTTP/3.0\r\n\r\n", ""}, Hostile{"nonsense\r\n\r\n", ""},
+        Hostile{"GET / HTTP/1.1\r\n\r\n", "without Host"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", "Host stands twice"},
+        Hostile{"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "Host stands twice"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "no host"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "no host"},
+        Hostile{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "no host"},
+        Hostile{"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n", "no host"}));
+
+TEST(Http1Parser, TakesEveryKindOfHost) {
+  for (const std::string host :
+       {"pod", "pod.ns.svc:8080", "[2001:db8::1]:80", "10.0.0.1", "", "a_b"}) {
+    const Parsed parsed = parse("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    EXPECT_EQ(parsed.state, State::kHttp) << host << parsed.fault;
+  }
+  EXPECT_EQ(parse("GET / HTTP/1.0\r\n\r\n").log.requests.size(), 1U);
+}
 
 TEST(Http1Parser, RefusesBrokenChunks) {
-  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (const std::string body :
        {"x\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n", "-1\r\n",
         "ffffffffffffffffff\r\n", "0\r\nbad trailer\r\n\r\n", "0\r\nA: b\n\r\n",
@@ -232,7 +258,7 @@ TEST(Http1Parser, RefusesBrokenChunks) {
 
 TEST(Http1Parser, HeadsUpTo64KiB) {
   const auto head = [](std::size_t size) {
-    const std::string start = "GET / HTTP/1.1\r\nX-Long: ";
+    const std::string start = "GET / HTTP/1.1\r\nHost: a\r\nX-Long: ";
     return start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n";
   };
   for (const std::size_t chunk : {std::size_t{1460}, std::string::npos}) {
@@ -255,7 +281,7 @@ TEST(Http1Parser, HoldsNoMoreThanTheLimit) {
 }
 
 TEST(Http1Parser, LinesBetweenChunksAreLimitedToo) {
-  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   const std::string extension = "5;a=" + std::string(Http1Parser::kMaxHead, 'x') + "\r\nhello\r\n";
   for (const std::size_t chunk : {std::size_t{1460}, std::string::npos}) {
     EXPECT_EQ(parse(head + extension, chunk).state, State::kMalformed);
@@ -265,7 +291,7 @@ TEST(Http1Parser, LinesBetweenChunksAreLimitedToo) {
 TEST(Http1Parser, ABodyOfAnySizeIsNeverHeld) {
   Http1Parser parser;
   RequestLog log;
-  parser.feed(bytesOf("PUT /big HTTP/1.1\r\nContent-Length: 3000000000\r\n\r\n"), log);
+  parser.feed(bytesOf("PUT /big HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000000\r\n\r\n"), log);
   const std::string part(1 << 20, 'b');
   for (int i = 0; i < 8; ++i) {
     parser.feed(bytesOf(part), log);

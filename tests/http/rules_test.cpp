@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "http/rate_cap.h"
@@ -218,6 +219,20 @@ TEST(RateCap, NothingIsLostInSmallSteps) {
   }
   EXPECT_EQ(taken, 30);
   EXPECT_FALSE(cap.take(now - std::chrono::hours(1)));
+}
+
+TEST(RequestHead, ItsSizeDoesNotWrapWhateverIsAnnounced) {
+  RequestHead head;
+  const std::string text(100, 'h');
+  head.bytes = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  EXPECT_EQ(sizeUpTo(head, 1000), 100U);
+  EXPECT_EQ(sizeUpTo(head, 99), 99U);
+  head.length = 900;
+  EXPECT_EQ(sizeUpTo(head, 2000), 1000U);
+  head.length = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(sizeUpTo(head, 1000), 1000U);
+  EXPECT_EQ(sizeUpTo(head, std::numeric_limits<std::size_t>::max()),
+            std::numeric_limits<std::size_t>::max());
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class FakeSink final : public mirror::Sink {
   Reason refuseOpen = Reason::kNone;
   Reason refuseData = Reason::kNone;
   Reason refuseRequest = Reason::kNone;
+  int bodyCalls = 0;  // Of requestBody().
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
@@ -45,13 +46,15 @@ class FakeSink final : public mirror::Sink {
     live.at(handle).bytes.append(bytes.begin(), bytes.end());
     return Reason::kNone;
   }
-  Reason judgeRequest(const mirror::RequestInfo&) const override { return refuseRequest; }
+  Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
   Reason beginRequest(mirror::ConnectionHandle handle,
                       const mirror::RequestInfo& request) override {
     return data(handle, request.head.bytes);
   }
+  bool wantsContent() const override { return false; }
   Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t>) override {
+    ++bodyCalls;
     return data(handle, raw);
   }
   void endRequest(mirror::ConnectionHandle handle) override { ++live.at(handle).requests; }

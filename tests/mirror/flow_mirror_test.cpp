@@ -19,13 +19,15 @@ using ::testing::HasSubstr;
 
 class FlowMirrorTest : public ::testing::Test {
  protected:
-  void start(wire::MirrorSpec spec = {}) {
+  void start(wire::MirrorSpec spec = {}) { start(std::move(spec), table_); }
+  void start(wire::MirrorSpec spec, reassembly::FlowTable& table) {
     if (spec.ports.empty()) spec.ports = {8080};
     MirrorIdentity identity;
     identity.id = "m-1";
     identity.owner = "ana";
     identity.spec = std::move(spec);
-    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
+    identity.started = clock_.wallNow();
+    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table, 3, own_,
                                            [this](SinkListener& listener) {
                                              auto sink = std::make_unique<FakeSink>(listener);
                                              sink_ = sink.get();
@@ -38,6 +40,15 @@ class FlowMirrorTest : public ::testing::Test {
     mirror_->beginBatch(clock_.now());
     mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
     expectBalance();
+  }
+
+  /// A request of a connection of which nothing was captured before.
+  Segment firstRequest(std::uint16_t port) const {
+    TcpClient client;
+    client.client.port = port;
+    Segment segment = client.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    segment.timestamp = clock_.wallNow();
+    return segment;
   }
 
   void connection(const TcpClient& client, const std::string& payload) {
@@ -138,8 +149,47 @@ TEST_F(FlowMirrorTest, ASilentConnectionIsJoinedAtItsFirstSegment) {
   start();
   mirror_->flush(clock_.now());
   clock_.advance(std::chrono::seconds(1));
-  feed(TcpClient{}.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  feed(firstRequest(1000));
   EXPECT_EQ(sink_->live.size(), 1U);
+}
+
+TEST_F(FlowMirrorTest, SilenceIsCountedUpToThePacketsOwnTime) {
+  start();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::milliseconds(900));
+  const Segment early = firstRequest(1000);
+  clock_.advance(std::chrono::seconds(3));  // It lay in the ring for so long.
+  feed(early);
+  EXPECT_TRUE(sink_->live.empty());
+}
+
+TEST_F(FlowMirrorTest, WhatTheKernelHasDroppedIsNoSilence) {
+  start();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::seconds(1));
+  mirror_->noteKernelDrops(1);
+  feed(firstRequest(1000));
+  EXPECT_TRUE(sink_->live.empty());
+}
+
+TEST_F(FlowMirrorTest, WhatTheTableHasForgottenIsNoSilence) {
+  reassembly::Limits limits;
+  limits.maxFlows = 1;
+  reassembly::FlowTable small(limits);
+  start({}, small);
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::milliseconds(500));
+  Segment body = firstRequest(1000);
+  body.payload = "within a body";
+  feed(body);
+  clock_.advance(std::chrono::milliseconds(500));
+  feed(firstRequest(1001));
+  EXPECT_TRUE(sink_->live.empty()) << "this one may have been there before, too";
+  Segment inner = firstRequest(1000);
+  inner.sequence += static_cast<std::uint32_t>(body.payload.size());
+  feed(inner);
+  EXPECT_TRUE(sink_->live.empty());
+  mirror_.reset();
 }
 
 TEST_F(FlowMirrorTest, MidstreamRawJoinsAnOpenConnectionAndSaysSo) {
@@ -497,6 +547,102 @@ TEST_F(FlowMirrorTest, HeadsThatNeverEndAreBounded) {
   EXPECT_GE(ledger().connections.skippedFor(Reason::kOverBudget), 20U);
   EXPECT_GE(ledger().connections.open, 10U);
   end();
+}
+
+// A sink that settles nothing, as one whose reader has stalled.
+TEST_F(FlowMirrorTest, HeadsThatNeverEndAreForgottenWithTheirConnections) {
+  start(selecting("."));
+  const std::string head = "GET / HTTP/1.1\r\nX: " + std::string(60000, 'x');
+  const auto connect = [&](std::uint16_t port) {
+    TcpClient client;
+    client.client = endpoint("10.1.0.1", port);
+    feed(client.syn());
+    feed(client.data(0, get("/")));
+    feed(client.data(static_cast<std::uint32_t>(get("/").size()), head));
+    return client;
+  };
+  const auto length = static_cast<std::uint32_t>(get("/").size() + head.size());
+  for (std::uint16_t i = 0; i < 40; ++i)
+    feed(connect(static_cast<std::uint16_t>(1000 + i)).fin(length));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 0U) << "none was open beside it";
+  for (std::uint16_t i = 0; i < 40; ++i) connect(static_cast<std::uint16_t>(2000 + i));
+  const std::uint64_t cut = ledger().requests.skippedFor(Reason::kOverBudget);
+  EXPECT_GE(cut, 20U);
+  EXPECT_LT(cut, 30U) << "those that were cut hold nothing";
+}
+
+TEST_F(FlowMirrorTest, ARequestThatTheSinkRefusesIsCountedOnce) {
+  for (const bool atOpening : {true, false}) {
+    SCOPED_TRACE(atOpening);
+    start(selecting("."));
+    (atOpening ? sink_->refuseOpen : sink_->refuseData) = Reason::kSinkRefused;
+    connection(TcpClient{}, get("/1"));
+    EXPECT_EQ(ledger().requests.seen, 1U);
+    EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkRefused), 1U);
+    end();
+    mirror_.reset();
+  }
+}
+
+TEST_F(FlowMirrorTest, AFirstRequestWhoseHeadIsCutOffIsMalformed) {
+  start(selecting("."));
+  connection(TcpClient{}, "GET / HTTP/1.1\r\nHos");
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kMalformed), 1U);
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kMalformed), 1U);
+}
+
+TEST_F(FlowMirrorTest, ATunnelThatEndsUndecidedIsDeliveredWhole) {
+  start(selecting("."));
+  const std::string upgrade =
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: line\r\n\r\n";
+  connection(TcpClient{}, upgrade + "HELP");  // It might have become a method.
+  sink_->settleClosed();
+  ASSERT_EQ(sink_->all.size(), 1U);
+  EXPECT_EQ(sink_->all[0].bytes, upgrade + "HELP");
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+}
+
+TEST_F(FlowMirrorTest, ATunnelGoesOnWhateverItLooksLike) {
+  start(selecting("^/chat"));
+  TcpClient client;
+  const std::string upgrade =
+      "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: line\r\n\r\n\xff";
+  feed(client.syn());
+  feed(client.data(0, upgrade));
+  feed(client.data(static_cast<std::uint32_t>(upgrade.size()), get("/other")));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, upgrade + get("/other"));
+  EXPECT_EQ(ledger().requests.seen, 1U);
+}
+
+TEST_F(FlowMirrorTest, SmallChunksAreHandedOnTogether) {
+  start(selecting("."));
+  TcpClient client;
+  std::string all = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 100; ++i) all += "1\r\nx\r\n";
+  all += "0\r\n\r\n" + get("/next");
+  const std::size_t half = all.size() / 2;
+  feed(client.syn());
+  feed(client.data(0, all.substr(0, half)));
+  feed(client.data(static_cast<std::uint32_t>(half), all.substr(half)));
+  ASSERT_EQ(sink_->live.size(), 1U);
+  EXPECT_EQ(sink_->live.begin()->second.bytes, all);
+  EXPECT_EQ(sink_->live.begin()->second.requests, 2);
+  EXPECT_EQ(sink_->bodyCalls, 2);
+}
+
+TEST_F(FlowMirrorTest, TheRateIsNotSpentOnWhatTheSinkWouldNotTake) {
+  wire::MirrorSpec spec;
+  spec.requests.rate = 1;
+  start(spec);
+  TcpClient client;
+  feed(client.syn());
+  sink_->refuseRequest = Reason::kOverBudget;
+  feed(client.data(0, get("/1")));
+  sink_->refuseRequest = Reason::kNone;
+  feed(client.data(static_cast<std::uint32_t>(get("/1").size()), get("/2")));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kRateCapped), 0U);
+  EXPECT_EQ(ledger().requests.open, 1U);
 }
 
 }  // namespace

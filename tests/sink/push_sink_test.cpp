@@ -49,6 +49,24 @@ TEST_F(PushSinkTest, ACutConnectionEndsByAReset) {
   EXPECT_FALSE(all.ended);
 }
 
+TEST_F(PushSinkTest, WhatWasSentBeforeARefusalIsDelivered) {
+  LocalPort server;
+  PushOptions options;
+  options.budget = 64 << 10;
+  options.sendBuffer = 4096;
+  start(server.text(), options);
+  const Fd peer = openConnected(server, 0);
+  ASSERT_EQ(data(*sink_, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Reason::kNone);
+  sink_->endRequest(0);
+  Reason refused = Reason::kNone;
+  for (int i = 0; i < 100 && refused == Reason::kNone; ++i) {
+    refused = data(*sink_, 0, std::string(1 << 20, 'x'));
+  }
+  EXPECT_EQ(refused, Reason::kOverBudget);
+  ASSERT_EQ(recorder_.requests.size(), 1U);
+  EXPECT_EQ(recorder_.requests[0], (std::pair{mirror::ConnectionHandle{0}, Reason::kNone}));
+}
+
 TEST_F(PushSinkTest, NothingListens) {
   LocalPort server(SOCK_STREAM, false);
   start(server.text());

@@ -13,6 +13,7 @@ using mirror::ConnectionHandle;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 /// Hands what the parser tells on to a sink, as a mirror would.
 class Feeder final : public http::RequestListener {
@@ -83,6 +84,8 @@ TEST_F(RequestSinkTest, HttpMakesOneConnectionOfMany) {
   Feeder client = connect(0);
   client.feed("GET /old HTTP/1.0\r\nConnection: close\r\nX-A:  b \r\nProxy-Connection: x\r\n\r\n");
   EXPECT_EQ(read(), "GET /old HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n\r\n");
+  client.feed("GET /none HTTP/1.1\r\nHost:\r\n\r\n");
+  EXPECT_EQ(read(), "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const std::string chunked =
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n0\r\nT: "
       "t\r\n\r\n";
@@ -114,7 +117,8 @@ TEST_F(RequestSinkTest, ARequestThatIsBrokenOffLeavesNoTrace) {
   start(makeHttpFormat());
   Feeder client = connect(0);
   client.feed(
-      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: "
+      "9\r\n\r\nhalf");
   close(*sink_, 0, Reason::kGap);
   EXPECT_EQ(read(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(recorder_.requests, ElementsAre(Pair(0U, Reason::kNone)));
@@ -135,7 +139,7 @@ TEST_F(RequestSinkTest, WhatDoesNotFitIsLeftOutAlone) {
   client.feed("GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(read(), "GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(recorder_.requests,
-              ElementsAre(Pair(0U, Reason::kOverBudget), Pair(0U, Reason::kNone)));
+              UnorderedElementsAre(Pair(0U, Reason::kOverBudget), Pair(0U, Reason::kNone)));
 }
 
 TEST_F(RequestSinkTest, AReaderThatIsBehindCostsWholeRequests) {
@@ -158,6 +162,56 @@ TEST_F(RequestSinkTest, AReaderThatIsBehindCostsWholeRequests) {
   std::string expected;
   for (int i = 0; i < taken; ++i) expected += request;
   EXPECT_EQ(all, expected);
+}
+
+TEST_F(RequestSinkTest, AStalledReaderKeepsOpenOnlyWhatIsUnwritten) {
+  start(makeHttpFormat(), 4096, 64 << 10);
+  Feeder client = connect(0);
+  while (client.judged == Reason::kNone) {
+    client.feed("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" +
+                std::string(1000, 'x'));
+    sink_->flush(clock_.now());
+  }
+  const std::size_t before = recorder_.requests.size();
+  // Its head alone fits; the whole of it does not.
+  Feeder other = connect(1);
+  std::string chunked = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 40; ++i) chunked += "400\r\n" + std::string(1024, 'c') + "\r\n";
+  other.feed(chunked + "0\r\n\r\n");
+  ASSERT_EQ(other.judged, Reason::kNone);
+  close(*sink_, 1);
+  close(*sink_, 0);
+  sink_->flush(clock_.now());
+  ASSERT_EQ(recorder_.requests.size(), before + 1);
+  EXPECT_EQ(recorder_.requests.back(), (std::pair{ConnectionHandle{1}, Reason::kOverBudget}));
+  EXPECT_EQ(recorder_.fate(1), Reason::kNone);
+  EXPECT_FALSE(recorder_.fate(0)) << "its requests are waiting";
+}
+
+// Several times the budget in one turn, which the socket could have taken all along.
+TEST_F(RequestSinkTest, ABurstCostsNothingIfTheReaderKeepsUp) {
+  start(makeHttpFormat(), 0, 64 << 10);
+  Feeder client = connect(0);
+  const std::string request =
+      "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x');
+  const std::string chunked =
+      "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" +
+      std::string(1000, 'x') + "\r\n0\r\n\r\n";
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    const std::string& next = i % 2 == 0 ? request : chunked;
+    client.feed(next);
+    ASSERT_EQ(client.judged, Reason::kNone) << i;
+    expected += next;
+  }
+  std::string all;
+  runUntil([&] {
+    all += read();
+    return all.size() >= expected.size();
+  });
+  EXPECT_EQ(all, expected);
+  EXPECT_THAT(recorder_.requests, ::testing::Each(Pair(0U, Reason::kNone)));
+  EXPECT_EQ(recorder_.requests.size(), 200U);
 }
 
 TEST_F(RequestSinkTest, AReaderThatGoesAwaySettlesEverything) {
