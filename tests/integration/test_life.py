@@ -50,10 +50,15 @@ class Life(LabCase):
 
     def test_second_signal_kills(self):
         sidecar = self.sidecar()
-        os.kill(sidecar.workers()[0], signal.SIGSTOP)  # A worker that hangs.
+        worker = sidecar.workers()[0]
+        os.kill(worker, signal.SIGSTOP)  # A worker that hangs.
+        # A thread that still runs would take the SIGTERM before it stops.
+        threads = pathlib.Path(f"/proc/{worker}/task")
+        wait_until(lambda: all(stat.read_text().rsplit(")", 1)[1].split()[0] == "T"
+                               for stat in threads.glob("*/stat")), "the worker stops")
         sidecar.process.send_signal(signal.SIGTERM)
         # Standard signals do not queue: the first must have been passed on.
-        stopping = f"/proc/{sidecar.workers()[0]}/status"
+        stopping = f"/proc/{worker}/status"
         bit = 1 << signal.SIGTERM - 1
         wait_until(lambda: any(int(line.split()[1], 16) & bit
                                for line in pathlib.Path(stopping).read_text().splitlines()

@@ -9,6 +9,8 @@
 namespace dormouse::sink {
 namespace {
 
+using namespace std::string_literals;
+
 using mirror::ConnectionHandle;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -101,9 +103,8 @@ TEST_F(RequestSinkTest, NdjsonEscapesWhateverComes) {
   connect(0);
   Feeder client = connect(1);
   client.feed(
-      std::string("POST /a\\b?q\xff HTTP/1.1\r\nHost: a\r\nx-A: \"\r\nX-a: \xff\r\n"
-                  "Content-Length: 4\r\n\r\n\"\n\\\0",
-                  87));
+      "POST /a\\b?q\xff HTTP/1.1\r\nHost: a\r\nx-A: \"\r\nX-a: \xff\r\n"
+      "Content-Length: 4\r\n\r\n\"\n\\\0"s);
   EXPECT_EQ(read(),
             "{\"type\":\"request\",\"connection\":2,\"time\":\"1970-01-01T00:00:01.000Z\","
             "\"client\":\"10.0.0.9:2\",\"server\":\"10.0.0.1:8080\",\"method\":\"POST\","
