@@ -34,7 +34,7 @@ dormouse::Router makeRouter() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const dormouse::Router router = makeRouter();
+  static const dormouse::Router kRouter = makeRouter();
   const dormouse::HttpLimits limits;
   std::string bytes(reinterpret_cast<const char*>(data), size);
   const std::size_t length = dormouse::headLength(bytes);
@@ -53,9 +53,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       request.body = bytes.substr(0, framing.length);
     }
     if (request.body.size() > limits.bodyBytes) __builtin_trap();
-    router.route(request);
+    kRouter.route(request);
   } catch (const dormouse::Problem&) {
+    // Refused, as most of it should be.
   } catch (const dormouse::wire::SpecError&) {
+    // Refused by what reads the query.
   }
   return 0;
 }
