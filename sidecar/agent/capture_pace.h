@@ -1,6 +1,7 @@
 // When to look at a capture again.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "capture/capture.h"
@@ -16,6 +17,10 @@ namespace dormouse::agent {
 /// fill the ring. Plain arithmetic; one thread.
 class CapturePace {
  public:
+  /// So many turns in a row must have been steady and modest: a transfer that begins at full speed
+  /// begins with a few small segments, and a rest after these would cost it the ring.
+  static constexpr int kCalmTurns = 8;
+
   /// `rest` of 0: the capture is always watched.
   explicit CapturePace(Nanos rest) : rest_(rest) {}
 
@@ -24,11 +29,11 @@ class CapturePace {
     const bool modest = taken.packets > 0 && taken.bytes < kModest;
     // A turn that ends a rest comes a little later than the rest itself.
     const bool steady = now - lastPackets_ < 2 * rest_;
-    rests_ = modest && steady;
+    calm_ = modest && steady ? std::min(calm_ + 1, kCalmTurns) : 0;
     if (taken.packets > 0) lastPackets_ = now;
   }
   /// Whether to leave the capture alone until restsUntil(), as of the last turn.
-  bool rests() const { return rests_; }
+  bool rests() const { return calm_ == kCalmTurns; }
   TimePoint restsUntil() const { return lastPackets_ + rest_; }
 
  private:
@@ -38,7 +43,7 @@ class CapturePace {
 
   const Nanos rest_;
   TimePoint lastPackets_{};
-  bool rests_ = false;
+  int calm_ = 0;  // Turns in a row that were steady and modest.
 };
 
 }  // namespace dormouse::agent

@@ -17,22 +17,29 @@ class CapturePaceTest : public ::testing::Test {
     pace_.note({packets, bytes}, now_);
   }
 
+  /// Traffic that is steady and modest, up to the last turn before a rest.
+  void calm() {
+    turn(milliseconds(5), 1, 100);
+    for (int i = 1; i < CapturePace::kCalmTurns; ++i) {
+      turn(milliseconds(5), 40, 6000);
+      EXPECT_FALSE(pace_.rests()) << i;
+    }
+  }
+
   CapturePace pace_{kRest};
   TimePoint now_{std::chrono::hours(1)};
 };
 
 TEST_F(CapturePaceTest, WatchesUntilTrafficIsSteady) {
   EXPECT_FALSE(pace_.rests());
-  turn(milliseconds(0), 1, 100);
-  EXPECT_FALSE(pace_.rests());  // The first packet may be the only one for long.
+  calm();  // The first packet may be the only one for long.
   turn(milliseconds(5), 40, 6000);
   EXPECT_TRUE(pace_.rests());
   EXPECT_EQ(pace_.restsUntil(), now_ + kRest);
 }
 
 TEST_F(CapturePaceTest, RestsFromTurnToTurnAndWatchesAgainInSilence) {
-  turn(milliseconds(0), 1, 100);
-  turn(milliseconds(5), 1, 100);
+  calm();
   for (int i = 0; i < 3; ++i) {
     turn(kRest + milliseconds(2), 120, 18'000);
     EXPECT_TRUE(pace_.rests()) << i;
@@ -44,9 +51,13 @@ TEST_F(CapturePaceTest, RestsFromTurnToTurnAndWatchesAgainInSilence) {
 }
 
 TEST_F(CapturePaceTest, DoesNotRestWhileMuchComes) {
-  turn(milliseconds(0), 1, 100);
+  calm();
   turn(milliseconds(5), 4, 128 << 10);
   EXPECT_FALSE(pace_.rests());
+  for (int i = 1; i < CapturePace::kCalmTurns; ++i) {
+    turn(milliseconds(5), 40, 6000);
+    EXPECT_FALSE(pace_.rests()) << "much begins the count anew: " << i;
+  }
   turn(milliseconds(5), 4, (128 << 10) - 1);
   EXPECT_TRUE(pace_.rests());
 }
