@@ -96,6 +96,9 @@ class Http2Channel final : private Http2LegOwner {
   /// there were none; else why the last one was not.
   std::optional<Reason> fate() const { return fate_; }
 
+  /// No request waits for its fate.
+  bool idle() const { return requests_.empty(); }
+
   using RequestFate = std::pair<std::uint32_t, Reason>;
   /// What has become known since the last call.
   std::vector<RequestFate> takeFates() { return std::exchange(fates_, {}); }

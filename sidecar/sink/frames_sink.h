@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,23 +54,31 @@ class FramesSink final : public mirror::Sink {
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
     bool open = false;
+    bool http2 = false;
+    std::set<std::uint32_t> shed;  // Its requests of which nothing more is sent.
   };
-  /// A connection that came to its own end, or a request: delivered once written() has reached
+  /// A connection that came to its own end, or a request: has that fate once written() has reached
   /// `end`.
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
     std::uint64_t stream;
     bool request;
+    Reason fate = Reason::kNone;
   };
-  /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
+  /// A close record, or a request's kCancel, for which there was no room. `handle`: to be delivered
+  /// thereby, if at all.
   struct Owed {
     wire::CloseFrame frame;
     std::optional<mirror::ConnectionHandle> handle;
+    std::uint32_t request = 0;  // 0: none, the connection is closed.
   };
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
+  /// Sends a part of an HTTP/2 request, or sheds the request if there is no room.
+  void sendPart(mirror::RequestId id, wire::RequestFrame frame);
+  void shed(mirror::RequestId id, Reason reason, bool begun);
   /// Appends what waited for room, writes, and tells the listener what has become known.
   void progress();
   void settle();

@@ -64,7 +64,8 @@ std::string lowered(std::string_view name) {
 
 /// Names in lower case, each once: values of one name are joined as RFC 9110, 5.3 says, and cookies
 /// as RFC 6265, 5.4 does.
-void appendHeaders(std::string& out, std::span<const http::HeaderField> fields) {
+void appendHeaders(std::string& out, std::string_view member,
+                   std::span<const http::HeaderField> fields) {
   std::map<std::string, std::string> joined;
   for (const http::HeaderField& field : fields) {
     std::string name = lowered(field.name);
@@ -72,7 +73,8 @@ void appendHeaders(std::string& out, std::span<const http::HeaderField> fields) 
     const auto [entry, isNew] = joined.try_emplace(std::move(name), field.value);
     if (!isNew) entry->second.append(between).append(field.value);
   }
-  out += ",\"headers\":{";
+  (out += ",\"") += member;
+  out += "\":{";
   bool first = true;
   for (const auto& [name, value] : joined) {
     if (!std::exchange(first, false)) out += ',';
@@ -98,8 +100,14 @@ class Line final : public RequestText {
     const std::size_t query = head.target.find('?');
     if (query != std::string_view::npos)
       appendMember(text_, "query", head.target.substr(query + 1));
-    appendMember(text_, "version", head.minorVersion == 0 ? "1.0" : "1.1");
-    appendHeaders(text_, head.fields);
+    if (head.isHttp2()) {
+      if (!head.scheme.empty()) appendMember(text_, "scheme", head.scheme);
+      if (!head.authority.empty()) appendMember(text_, "authority", head.authority);
+      appendMember(text_, "version", "2");
+    } else {
+      appendMember(text_, "version", head.minorVersion == 0 ? "1.0" : "1.1");
+    }
+    appendHeaders(text_, "headers", head.fields);
   }
 
   void body(std::span<const std::uint8_t>, std::span<const std::uint8_t> content) override {
@@ -107,7 +115,9 @@ class Line final : public RequestText {
     const std::size_t shown = std::min(content.size(), kMaxBody - body_.size());
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
-  void trailers(std::span<const http::HeaderField>) override {}
+  void trailers(std::span<const http::HeaderField> fields) override {
+    if (!fields.empty()) appendHeaders(text_, "trailers", fields);
+  }
   std::size_t size() const override { return text_.size() + 2 * body_.size(); }
   std::string take() override {
     text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);
@@ -132,7 +142,7 @@ class NdjsonFormat final : public RequestFormat {
  public:
   bool carries(const http::RequestHead&) const override { return true; }
   std::size_t expect(const http::RequestHead& head) const override {
-    return 2 * head.bytes.size() +
+    return 2 * http::headSize(head) +
            2 * static_cast<std::size_t>(std::min<std::uint64_t>(head.length.value_or(0), kMaxBody));
   }
   std::unique_ptr<RequestText> begin(std::uint64_t connection, const mirror::ConnectionInfo& info,

@@ -52,10 +52,10 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   return Reason::kNone;
 }
 
-std::vector<std::uint32_t> PushConnection::takeWritten() {
-  std::vector<std::uint32_t> written;
+std::vector<PushLink::RequestFate> PushConnection::takeFates() {
+  std::vector<RequestFate> written;
   while (!marks_.empty() && marks_.front().end <= queue_.consumed()) {
-    written.push_back(marks_.front().number);
+    written.emplace_back(marks_.front().number, Reason::kNone);
     marks_.pop_front();
   }
   return written;
