@@ -73,6 +73,8 @@ class Http1Parser {
   bool midRequest() const { return inBody_ || !held_.empty(); }
   /// Bytes that have come and wait for the rest of their line or head.
   std::span<const std::uint8_t> held() const;
+  /// Bytes of memory that these take.
+  std::size_t memory() const { return held_.capacity(); }
 
  private:
   // Each takes what it can use from the front of `bytes`.
