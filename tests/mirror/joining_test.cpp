@@ -110,8 +110,8 @@ TEST_P(JoiningTest, ABusyConnectionIsJoinedAtItsFirstAnsweredRequestAndNowhereEl
   start(spec);
   clock_.advance(std::chrono::milliseconds(upTo(700)));  // Less than the silence of the rule.
   TcpClient client;
-  client.isn = random_();
-  client.ack = random_();
+  client.isn = static_cast<std::uint32_t>(random_());
+  client.ack = static_cast<std::uint32_t>(random_());
   // The wake lies within the first body: only a rest of it is seen.
   std::vector<std::string> rest = upload(0).parts;
   rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(upTo(rest.size() - 1)));
@@ -143,8 +143,8 @@ TEST_P(JoiningTest, AnIdleConnectionIsJoinedAtItsNextRequest) {
   start(spec);
   clock_.advance(std::chrono::milliseconds(1000 + upTo(5000)));
   TcpClient client;
-  client.isn = random_();
-  client.ack = random_();
+  client.isn = static_cast<std::uint32_t>(random_());
+  client.ack = static_cast<std::uint32_t>(random_());
   const Upload only = upload(1);
   send(client, 0, only.head);
   sendBody(client, static_cast<std::uint32_t>(only.head.size()), only.parts);
