@@ -1,4 +1,5 @@
 """Every sentence of a verdict, said because a test has caused it."""
+import itertools
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ from lab.verdicts import parts, sentences
 NOBODY = "10.77.0.77"      # On the cable's network, and nobody's.
 EVERYBODY = "10.77.0.255"  # Its broadcast address.
 SMALL_RING = ("--ring", "512KiB")
+RING_FOR_FOUR = ("--ring", "16MiB")
 
 
 class Verdicts(LabCase):
@@ -84,10 +86,11 @@ class Verdicts(LabCase):
         self.nginx()
         sidecar = self.sidecar()
         mirror = self.stream(sidecar)
-        app, other = self.http(), self.http()
+        app = self.http()
         self.ask(app, "GET", "/1")
         app.close()
         self.says(sidecar, mirror, "1 of 1 connection delivered")
+        other = self.http()
         self.ask(other, "GET", "/2")
         self.says(sidecar, mirror, "1 of 2 connections delivered, 1 open")
         self.finally_says(sidecar, mirror, "1 of 2 connections delivered; "
@@ -133,7 +136,7 @@ class Verdicts(LabCase):
 
     def test_some_are_left_out(self):
         self.nginx()
-        sidecar = self.sidecar()
+        sidecar = self.sidecar(ring=RING_FOR_FOUR)
         filtered = self.stream(sidecar, format="ndjson", path="^/api")
         sampled = self.stream(sidecar, format="ndjson", percent=50)
         capped = self.stream(sidecar, format="ndjson", rate=1)
@@ -246,7 +249,7 @@ class Verdicts(LabCase):
 
     def test_receivers_that_take_no_connection(self):
         self.nginx()
-        sidecar = self.sidecar(allow=(*ALLOW, "--allow-to", "10.77.0.0/24"))
+        sidecar = self.sidecar(allow=(*ALLOW, "--allow-to", "10.77.0.0/24"), ring=RING_FOR_FOUR)
         silent = f"{DEV4}:{self.silent_listener()}"
         mirrors = {self.push(sidecar, to): wanted for to, wanted in (
             (f"{DEV4}:{LOCAL_PORT}", f"nothing listens on {DEV4}:{LOCAL_PORT}"),
@@ -269,6 +272,7 @@ class Verdicts(LabCase):
         before = ports.read_text()
         self.addCleanup(ports.write_text, before)
         ports.write_text("50000 50001")
+        sidecar.local_ports = itertools.count(20000)
         apps = [self.http() for _ in range(5)]
         for app in apps:
             self.ask(app, "GET", "/")

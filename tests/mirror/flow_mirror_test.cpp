@@ -379,7 +379,7 @@ TEST_F(FlowMirrorTest, OnlySelectedRequestsReachTheSink) {
   EXPECT_EQ(sink_->live.at(handle).requests, 2);
   EXPECT_EQ(ledger().requests.open, 2U);
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kFiltered), 2U);
-  sink_->settleRequest({handle, 1}, Reason::kNone);
+  sink_->settleRequest(sink_->live.at(handle).unsettled.front(), Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);
   feed(client.fin(static_cast<std::uint32_t>(all.size())));

@@ -108,6 +108,7 @@ TEST_P(JoiningTest, ABusyConnectionIsJoinedAtItsFirstAnsweredRequestAndNowhereEl
   const bool ofRequests = chance(50);
   if (ofRequests) spec.requests.probes = true;
   start(spec);
+  mirror_->beginBatch(clock_.now());  // It is awake.
   clock_.advance(std::chrono::milliseconds(upTo(700)));  // Less than the silence of the rule.
   TcpClient client;
   client.isn = static_cast<std::uint32_t>(random_());
@@ -141,6 +142,7 @@ TEST_P(JoiningTest, AnIdleConnectionIsJoinedAtItsNextRequest) {
   wire::MirrorSpec spec;
   spec.requests.probes = true;
   start(spec);
+  mirror_->beginBatch(clock_.now());  // It is awake.
   clock_.advance(std::chrono::milliseconds(1000 + upTo(5000)));
   TcpClient client;
   client.isn = static_cast<std::uint32_t>(random_());
