@@ -140,8 +140,7 @@ class MirrorRun final : private EventHandler {
   static std::string verdictOf(const Session& session) {
     const Tally tally = session.tally();
     const auto& report = session.report();
-    const bool plain =
-        tally.mirrors == 1 && tally.interruptions == 0 && complete(tally.local.connections);
+    const bool plain = tally.mirrors == 1 && tally.interruptions == 0 && tally.local.complete();
     return plain && report ? report->verdict : tally.verdict("");
   }
 

@@ -53,8 +53,7 @@ void Session::tend() {
       ++mirror;
       continue;
     }
-    add(tally_.local.connections, (*mirror)->account().connections);
-    tally_.local.bytes += (*mirror)->account().bytes;
+    tally_.local.add((*mirror)->account());
     mirror = draining_.erase(mirror);
   }
   if (endpoint_) endpoint_->tend();
@@ -315,12 +314,8 @@ TimePoint Session::nextAt() const {
 
 Tally Session::tally() const {
   Tally sum = tally_;
-  const auto addLocal = [&sum](const StreamMirror& mirror) {
-    add(sum.local.connections, mirror.account().connections);
-    sum.local.bytes += mirror.account().bytes;
-  };
-  for (const auto& mirror : draining_) addLocal(*mirror);
-  if (mirror_) addLocal(*mirror_);
+  for (const auto& mirror : draining_) sum.local.add(mirror->account());
+  if (mirror_) sum.local.add(mirror_->account());
   return sum;
 }
 

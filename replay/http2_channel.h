@@ -98,6 +98,8 @@ class Http2Channel final : private Http2LegOwner {
 
   /// No request waits for its fate.
   bool idle() const { return requests_.empty(); }
+  /// The whole requests that do.
+  std::vector<std::uint32_t> undelivered() const;
 
   using RequestFate = std::pair<std::uint32_t, Reason>;
   /// What has become known since the last call.
@@ -121,7 +123,8 @@ class Http2Channel final : private Http2LegOwner {
   void submit();
   /// The leg that takes new requests; null: there is none.
   Http2Leg* current();
-  bool connect();
+  /// Adds a leg; else why not.
+  Reason connect();
   void losePending(Reason reason);
   void noteNotTaken(const Http2Leg& leg, int error);
   /// Removes legs that are over, and settles what they leave behind.

@@ -32,8 +32,7 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kJoinedLate:
       return things + were + "open before the mirror; new connections will be seen";
     case Reason::kSinkRefused:
-      return (trouble.empty() ? std::string("the destination refused") : std::string(trouble)) +
-             ": " + things + " skipped";
+      return std::string(trouble) + ": " + things + " skipped";
     case Reason::kSinkClosed:
       return things + were + "closed by the receiver before everything was written";
     case Reason::kOverBudget:
@@ -111,12 +110,13 @@ std::string accountVerdict(const wire::Account& account, std::uint64_t worth, st
 
 /// What happened to connections of which no request was seen, beside the verdict on requests. A
 /// mirror of connections has others than those of HTTP/2.
-std::string connectionsApart(const wire::Account& connections, const wire::MirrorSpec& spec,
+std::string connectionsApart(const wire::Ledger& ledger, const wire::MirrorSpec& spec,
                              std::string_view trouble) {
   std::string text;
-  for (const auto& [reason, number] : losses(connections)) {
+  for (const auto& [reason, number] : losses(ledger.connections)) {
     const bool unread = reason == Reason::kTls || reason == Reason::kJoinedLate;
-    const bool said = spec.ofRequests() || reason == Reason::kFiltered;
+    const bool said =
+        spec.ofRequests() || reason == Reason::kFiltered || ledger.requests.skippedFor(reason) > 0;
     if (unread || !said) text += "; " + explain(reason, number, "connection", spec, trouble);
   }
   return text;
@@ -137,7 +137,7 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
   std::string text;
   if (ledger.requests.seen > 0) {
     text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble) +
-           connectionsApart(all, spec, trouble);
+           connectionsApart(ledger, spec, trouble);
   } else if (all.seen == 0) {
     text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
   } else if (worth == 0) {

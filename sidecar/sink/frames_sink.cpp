@@ -24,7 +24,8 @@ FramesSink::FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
                        mirror::SinkListener& listener, StreamOptions options)
     : listener_(listener),
       options_(options),
-      buffer_(loop, std::move(socket), options.budget, [this] { progress(); }) {
+      buffer_(loop, std::move(socket), options.budget, [this] { progress(); }),
+      reserve_(buffer_.budget()) {
   wire::appendMagic(*buffer_.room(wire::kFramesMagic.size()));
 }
 
@@ -42,9 +43,11 @@ Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::Connectio
 
 Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   Slot& slot = slots_[handle];
+  reserve_.use(handle, dataRoom(bytes.size()));
   auto* const out = buffer_.room(dataRoom(bytes.size()));
   if (out == nullptr) {
     slot.open = false;
+    reserve_.end(handle);
     if (buffer_.gone()) return Reason::kSinkClosed;
     sendClose({wire::CloseFrame{slot.stream, Reason::kOverBudget, false}, std::nullopt, 0});
     return Reason::kOverBudget;
@@ -57,12 +60,18 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
 Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
   const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
-  if (!buffer_.fits(dataRoom(whole))) buffer_.flush();
-  return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
+  const auto fits = [&] {
+    return buffer_.fits(kOpenRoom + dataRoom(whole)) && reserve_.fits(request.head);
+  };
+  if (!fits()) buffer_.flush();
+  return buffer_.gone() || fits() ? Reason::kNone : Reason::kOverBudget;
 }
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
-  if (!slots_[id.connection].http2) return data(id.connection, request.head.bytes);
+  if (!slots_[id.connection].http2) {
+    if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+    return data(id.connection, request.head.bytes);
+  }
   wire::RequestFrame frame;
   frame.part = wire::RequestPart::kHead;
   frame.fields = http2Fields(request.head);
@@ -81,6 +90,7 @@ Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_
 }
 
 void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) {
+  reserve_.end(id.connection);
   Slot& slot = slots_[id.connection];
   if (slot.http2) {
     wire::RequestFrame frame;
@@ -88,10 +98,11 @@ void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderFi
     frame.fields = http2Fields(trailers);
     sendPart(id, std::move(frame));
   }
-  const Reason fate = slot.shed.erase(id.number) == 0 ? Reason::kNone
-                      : buffer_.gone()                ? Reason::kSinkClosed
-                                                      : Reason::kOverBudget;
-  closing_.push_back(Closing{buffer_.appended(), id, slot.stream, true, fate});
+  Reason fate = Reason::kNone;
+  if (slot.shed.erase(id.number) != 0) {
+    fate = buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  }
+  closing_.push_back(Closing{buffer_.appended(), id, true, fate});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId id, Reason reason) {
@@ -126,6 +137,7 @@ void FramesSink::shed(mirror::RequestId id, Reason reason, bool begun) {
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
   slot.open = false;
+  reserve_.end(handle);
   Owed owed{wire::CloseFrame{slot.stream, reason, reset}, std::nullopt, 0};
   if (reason == Reason::kNone) {
     owed.handle = handle;
@@ -152,9 +164,7 @@ bool FramesSink::appendClose(const Owed& owed) {
     return true;
   }
   wire::appendClose(*out, owed.frame);
-  if (owed.handle)
-    closing_.push_back(
-        Closing{buffer_.appended(), {*owed.handle, 0}, owed.frame.connection, false});
+  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, false});
   return true;
 }
 
@@ -210,7 +220,7 @@ void FramesSink::settle() {
 void FramesSink::tell(const Closing& closing, Reason fate) {
   if (!closing.request) {
     listener_.onSettled(closing.id.connection, fate);
-  } else if (slots_[closing.id.connection].stream == closing.stream) {  // Else another's by now.
+  } else {
     listener_.onRequestSettled(closing.id, fate);
   }
 }
@@ -226,6 +236,7 @@ void FramesSink::settleRest(Reason whileOpen) {
   }
   for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
     if (!std::exchange(slots_[handle].open, false)) continue;
+    reserve_.end(handle);
     if (!buffer_.gone()) {
       sendClose({wire::CloseFrame{slots_[handle].stream, whileOpen, false}, std::nullopt, 0});
     }

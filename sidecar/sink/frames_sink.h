@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mirror/sink.h"
+#include "sink/request_reserve.h"
 #include "sink/stream_buffer.h"
 #include "wire/frames.h"
 
@@ -26,9 +27,10 @@ struct StreamOptions {
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
 ///
-/// A connection is delivered once the socket has taken its close record. One that does not fit the
-/// budget is shed whole: nothing more of it is sent but its close record, which names the reason
-/// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
+/// A connection is delivered once the socket has taken its close record, and a request its last
+/// byte. One that does not fit the budget is shed whole: nothing more of it is sent but its close
+/// record, which names the reason and waits for room if it must. A reader that goes away leaves all
+/// others as kSinkClosed.
 class FramesSink final : public mirror::Sink {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
@@ -62,7 +64,6 @@ class FramesSink final : public mirror::Sink {
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
-    std::uint64_t stream;
     bool request;
     Reason fate = Reason::kNone;
   };
@@ -88,6 +89,7 @@ class FramesSink final : public mirror::Sink {
   mirror::SinkListener& listener_;
   const StreamOptions options_;
   StreamBuffer buffer_;
+  RequestReserve reserve_;
   std::vector<Slot> slots_;
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;

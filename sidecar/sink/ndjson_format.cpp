@@ -118,7 +118,7 @@ class Line final : public RequestText {
   void trailers(std::span<const http::HeaderField> fields) override {
     if (!fields.empty()) appendHeaders(text_, "trailers", fields);
   }
-  std::size_t size() const override { return text_.size() + 2 * body_.size(); }
+  std::size_t size() const override { return sizeof(*this) + text_.capacity() + body_.capacity(); }
   std::string take() override {
     text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);
     if (bodyBytes_ > body_.size()) text_ += ",\"body_truncated\":true";

@@ -26,6 +26,7 @@ class PushConnection final : public PushLink, private EventHandler {
     marks_.push_back({queue_.appended(), number});
   }
   std::vector<RequestFate> takeFates() override;
+  std::vector<std::uint32_t> takeOpen() override;
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;

@@ -19,6 +19,7 @@ class PushFlow final : public PushLink, private EventHandler {
   // UDP has no requests.
   void endRequest(std::uint32_t, std::span<const http::HeaderField>) override {}
   std::vector<RequestFate> takeFates() override { return {}; }
+  std::vector<std::uint32_t> takeOpen() override { return {}; }
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override { return std::nullopt; }
   Reason settleNow() override { return Reason::kMirrorEnded; }

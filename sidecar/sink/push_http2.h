@@ -26,6 +26,7 @@ class PushHttp2 final : public PushLink,
   void cancelRequest(std::uint32_t number) override { channel_.cancel(number); }
   void flush() override;
   std::vector<RequestFate> takeFates() override { return channel_.takeFates(); }
+  std::vector<std::uint32_t> takeOpen() override { return channel_.undelivered(); }
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;

@@ -77,6 +77,8 @@ class PushLink {
   virtual void flush() {}
   /// The ended requests whose fate has become known since the last call.
   virtual std::vector<RequestFate> takeFates() = 0;
+  /// The ended requests whose fate is not known, once the link is over.
+  virtual std::vector<std::uint32_t> takeOpen() = 0;
   /// Nothing more comes: the original came to its own end. The fate, if it is known already.
   virtual std::optional<Reason> end() = 0;
   /// Called when deadline() has come. The fate, if the waiting is over.

@@ -18,6 +18,7 @@ PushSink::PushSink(EventLoop& loop, const Clock& clock, std::unique_ptr<Target> 
       listener_(listener),
       options_(options),
       budget_(options.budget),
+      reserve_(budget_),
       context_{*this, loop, clock, budget_, ownSockets, options_} {}
 
 Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
@@ -56,12 +57,14 @@ std::optional<Endpoint> PushSink::nextEndpoint() {
 }
 
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
+  reserve_.use(handle, bytes.size());
   return judge(handle, slots_[handle].link->write(bytes));
 }
 
 Reason PushSink::judge(mirror::ConnectionHandle handle, Reason fate) {
   if (fate == Reason::kNone) return fate;
-  tellRequests(handle);  // The handle is another's afterwards.
+  tellRequests(handle);
+  tellOpen(handle, fate);
   drop(handle, fate);
   return fate;
 }
@@ -73,21 +76,28 @@ void PushSink::touch(mirror::ConnectionHandle handle) {
 Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
   const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
-  return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
+  const bool fits = whole <= budget_.limit() - budget_.used() && reserve_.fits(request.head);
+  return fits ? Reason::kNone : Reason::kOverBudget;
 }
 
 Reason PushSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   touch(id.connection);
+  if (!request.head.isHttp2()) {
+    reserve_.begin(id.connection, request.head);
+    reserve_.use(id.connection, request.head.bytes.size());
+  }
   return judge(id.connection, slots_[id.connection].link->beginRequest(id.number, request));
 }
 
 Reason PushSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                              std::span<const std::uint8_t> content) {
+  reserve_.use(id.connection, raw.size());
   touch(id.connection);
   return judge(id.connection, slots_[id.connection].link->requestBody(id.number, raw, content));
 }
 
 void PushSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) {
+  reserve_.end(id.connection);
   touch(id.connection);
   slots_[id.connection].link->endRequest(id.number, trailers);
 }
@@ -104,8 +114,10 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
     retime(handle);
     return;
   }
-  for (const auto& [number, one] : slots_[handle].link->takeFates()) {
-    requestsDeferred_.emplace_back(mirror::RequestId{handle, number}, one);
+  PushLink& link = *slots_[handle].link;
+  for (const auto& [number, one] : link.takeFates()) settled_.push_back({{handle, number}, one});
+  for (const std::uint32_t number : link.takeOpen()) {
+    settled_.push_back({{handle, number}, *fate});
   }
   drop(handle, *fate);
   deferred_.emplace_back(handle, *fate);
@@ -134,6 +146,12 @@ void PushSink::tellRequests(mirror::ConnectionHandle handle) {
   }
 }
 
+void PushSink::tellOpen(mirror::ConnectionHandle handle, Reason fate) {
+  for (const std::uint32_t number : slots_[handle].link->takeOpen()) {
+    listener_.onRequestSettled({handle, number}, fate);
+  }
+}
+
 void PushSink::finish(const std::function<std::string()>&) {
   tellDeferred();
   finished_ = true;
@@ -148,6 +166,7 @@ void PushSink::onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason
     retime(handle);
     return;
   }
+  tellOpen(handle, *fate);
   drop(handle, *fate);
   listener_.onSettled(handle, *fate);
 }
@@ -165,12 +184,13 @@ void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
   const PushLink& link = *slots_[handle].link;
   if (fate == Reason::kSinkRefused && !link.failureTold()) onNotTaken(link.peer(), link.error());
   slots_[handle].link.reset();
+  reserve_.end(handle);
   --count_;
   retime(handle);
 }
 
 void PushSink::tellDeferred() {
-  for (const auto& [request, fate] : std::exchange(requestsDeferred_, {})) {
+  for (const auto& [request, fate] : std::exchange(settled_, {})) {
     listener_.onRequestSettled(request, fate);
   }
   for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);

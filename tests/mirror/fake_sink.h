@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mirror/sink.h"
@@ -10,10 +11,17 @@
 namespace dormouse::testing {
 
 /// What a receiver would have got of one connection.
+struct ReceivedRequest {
+  std::string text;  // The head's method and target, the body, the trailers.
+  std::string end;   // "whole", or the reason of a cancellation.
+};
+
 struct Received {
   mirror::ConnectionInfo info;
   std::string bytes;
-  int requests = 0;  // Whole ones.
+  int requests = 0;                                // Whole ones.
+  std::vector<mirror::RequestId> unsettled;        // Of these, those whose fate is not known.
+  std::map<std::uint32_t, ReceivedRequest> http2;  // By number.
   bool closed = false;
   Reason cut = Reason::kNone;
   bool reset = false;
@@ -31,7 +39,8 @@ class FakeSink final : public mirror::Sink {
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
-  std::vector<Received> all;  // In the order of their closing.
+  std::vector<Received> all;            // In the order of their closing.
+  std::vector<mirror::RequestId> left;  // Ended, their connection refused since.
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override {
     if (refuseOpen != Reason::kNone) return refuseOpen;
@@ -40,6 +49,7 @@ class FakeSink final : public mirror::Sink {
   }
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override {
     if (refuseData != Reason::kNone) {
+      for (const auto request : live.at(handle).unsettled) left.push_back(request);
       live.erase(handle);
       return refuseData;
     }
@@ -48,18 +58,37 @@ class FakeSink final : public mirror::Sink {
   }
   Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
   Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override {
-    return data(id.connection, request.head.bytes);
+    const http::RequestHead& head = request.head;
+    if (live.at(id.connection).info.http2 && refuseData == Reason::kNone) {
+      live.at(id.connection).http2[id.number].text =
+          std::string(head.method) + " " + std::string(head.target) + "\n";
+    }
+    return data(id.connection, head.bytes);
   }
   bool wantsContent() const override { return false; }
   Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
-                     std::span<const std::uint8_t>) override {
+                     std::span<const std::uint8_t> content) override {
     ++bodyCalls;
+    Received& received = live.at(id.connection);
+    if (received.info.http2) {
+      received.http2.at(id.number).text.append(content.begin(), content.end());
+    }
     return data(id.connection, raw);
   }
-  void endRequest(mirror::RequestId id, std::span<const http::HeaderField>) override {
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override {
+    if (live.at(id.connection).info.http2) {
+      ReceivedRequest& request = live.at(id.connection).http2.at(id.number);
+      request.end += "whole";
+      for (const http::HeaderField& field : trailers) {
+        (request.text += "\n").append(field.name).append("=").append(field.value);
+      }
+    }
     ++live.at(id.connection).requests;
+    live.at(id.connection).unsettled.push_back(id);
   }
-  void cancelRequest(mirror::RequestId, Reason) override {}
+  void cancelRequest(mirror::RequestId id, Reason reason) override {
+    live.at(id.connection).http2.at(id.number).end += reasonName(reason);
+  }
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
     received.closed = true;
@@ -69,6 +98,7 @@ class FakeSink final : public mirror::Sink {
   TimePoint flush(TimePoint) override { return TimePoint::max(); }
   void finish(const std::function<std::string()>& report) override {
     settleAll(Reason::kSinkClosed);
+    settleLeft(Reason::kSinkClosed);
     finalReport = report();
   }
   bool done() const override { return true; }
@@ -76,13 +106,21 @@ class FakeSink final : public mirror::Sink {
 
   /// The fate of one connection becomes known.
   void settle(mirror::ConnectionHandle handle, Reason fate) {
+    for (const auto request : std::exchange(live.at(handle).unsettled, {})) {
+      listener_.onRequestSettled(request, fate);
+    }
     all.push_back(live.at(handle));
     live.erase(handle);
     listener_.onSettled(handle, fate);
   }
   /// That of one request does.
   void settleRequest(mirror::RequestId request, Reason fate) {
+    std::erase(live.at(request.connection).unsettled, request);
     listener_.onRequestSettled(request, fate);
+  }
+  /// That of all requests whose connection was refused after their end does.
+  void settleLeft(Reason fate) {
+    for (const auto request : std::exchange(left, {})) listener_.onRequestSettled(request, fate);
   }
   /// Of all closed ones.
   void settleClosed() {

@@ -16,8 +16,8 @@ class Script final : public FrameHandler {
   void onOpen(const OpenFrame& frame) override {
     add("open " + std::to_string(frame.connection) + " " +
         std::string(protocolName(frame.protocol)) + (frame.fromStart ? " start " : " middle ") +
-        (frame.http2 ? "h2 " : "") + std::to_string(frame.timestamp.time_since_epoch().count()) + " " + frame.client.toString() +
-        " " + frame.server.toString());
+        (frame.http2 ? "h2 " : "") + std::to_string(frame.timestamp.time_since_epoch().count()) +
+        " " + frame.client.toString() + " " + frame.server.toString());
   }
   void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override {
     add("data " + std::to_string(connection) + " " + std::string(bytes.begin(), bytes.end()));

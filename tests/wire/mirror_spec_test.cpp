@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace dormouse::wire {
 namespace {
 
@@ -94,6 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "at least one"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a b":"x"}})" T, "filter.headers", "name"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a":1}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":["b",1]}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":[]}})" T, "filter.headers", "one pattern"},
         Refusal{R"({"ports":[1],"filter":{"probes":1})" T, "filter.probes", "true or false"},
         Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "filter.sources", "unknown key"},
         Refusal{R"({"ports":[1],"sample":10)" T, "sample", "object"},
@@ -114,7 +118,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"rate":1,"midstream":"raw")" T, "midstream", "raw"},
         Refusal{R"({"ports":[1],"redact":[])" T, "redact", "this version"},
         Refusal{R"({"ports":[1],"mark":true)" T, "mark", "this version"},
-        Refusal{R"({"ports":[1],"h2":"requests")" T, "h2", "this version"},
+        Refusal{R"({"ports":[1],"h2":"frames")" T, "h2", "raw"},
+        Refusal{R"({"ports":[1],"h2":true)" T, "h2", "string"},
+        Refusal{R"({"ports":[1],"rate":1,"h2":"raw")" T, "h2", "no requests"},
         Refusal{R"({"ports":[1],"responses":true)" T, "responses", "this version"},
         Refusal{R"({"ports":[1],"Ports":[1])" T, "Ports", "unknown key"},
         Refusal{R"({"ports":[1],"format":"pcap")" T, "format", "unknown key"}));
@@ -122,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(PushSpec, TakesEverythingThisVersionKnows) {
   const MirrorSpec spec = parsePushSpec(R"( {"ports":[9090,8080,9090],"protocol":"udp",
-      "to":"[2001:db8::7]:3000","ttl":"1h30m","midstream":"raw",
+      "to":"[2001:db8::7]:3000","ttl":"1h30m","midstream":"raw","h2":"raw",
       "filter":{"source":["10.0.0.0/8","::1"]}}
   )");
   EXPECT_EQ(spec.ports, (std::vector<std::uint16_t>{8080, 9090}));
@@ -130,6 +136,7 @@ TEST(PushSpec, TakesEverythingThisVersionKnows) {
   EXPECT_EQ(spec.to, "[2001:db8::7]:3000");
   EXPECT_EQ(spec.ttl, seconds(5400));
   EXPECT_EQ(spec.midstream, Midstream::kRaw);
+  EXPECT_EQ(spec.http2, Http2::kRaw);
   ASSERT_EQ(spec.sources.size(), 2U);
   EXPECT_EQ(spec.sources[0].toString(), "10.0.0.0/8");
 }
@@ -173,6 +180,8 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"ttl", "-1s"}}, "ttl", "duration"},
         QueryRefusal{{{"port", "1"}, {"ttl", "1s"}, {"ttl", "1s"}}, "ttl", "twice"},
         QueryRefusal{{{"port", "1"}, {"midstream", ""}}, "midstream", "raw"},
+        QueryRefusal{{{"port", "1"}, {"h2", "yes"}}, "h2", "requests"},
+        QueryRefusal{{{"port", "1"}, {"format", "ndjson"}, {"h2", "raw"}}, "h2", "no requests"},
         QueryRefusal{{{"port", "1"}, {"method", "GET,"}}, "method", "no method"},
         QueryRefusal{{{"port", "1"}, {"path", "a"}, {"path", "b"}}, "path", "twice"},
         QueryRefusal{{{"port", "1"}, {"path", std::string(1025, 'a')}}, "path", "1024"},
@@ -247,6 +256,7 @@ TEST(StreamSpec, TheQueryIsTheInverse) {
   spec.format = Format::kPcap;
   spec.ttl = seconds(3661);
   spec.midstream = Midstream::kRaw;
+  spec.http2 = Http2::kRaw;
   spec.sources = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
   const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
   EXPECT_EQ(back.ports, spec.ports);
@@ -254,6 +264,7 @@ TEST(StreamSpec, TheQueryIsTheInverse) {
   EXPECT_EQ(back.format, spec.format);
   EXPECT_EQ(back.ttl, spec.ttl);
   EXPECT_EQ(back.midstream, spec.midstream);
+  EXPECT_EQ(back.http2, spec.http2);
   EXPECT_EQ(back.sources, spec.sources);
   EXPECT_EQ(toQuery(spec).find_first_of("/:,+ "), std::string::npos) << toQuery(spec);
 }
@@ -291,6 +302,16 @@ TEST(PushSpec, SelectsRequests) {
   EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1"})").ofRequests());
   EXPECT_FALSE(parseStreamSpec({{"port", "1"}}).ofRequests());
   EXPECT_TRUE(parseStreamSpec({{"port", "1"}, {"format", "http"}}).ofRequests());
+}
+
+TEST(PushSpec, EveryRuleOfARepeatedHeaderIsKeptAndWritten) {
+  MirrorSpec spec;
+  spec.requests.headers = {{"accept", "json"}, {"x-user", "^a"}, {"x-user", "b$"}};
+  std::ostringstream text;
+  selectionToJson(spec)->stringify(text);
+  EXPECT_EQ(text.str(), R"({"filter":{"headers":{"accept":"json","x-user":["^a","b$"]}}})");
+  const MirrorSpec back = parsePushSpec(R"({"ports":[80],"to":"h:1",)" + text.str().substr(1));
+  EXPECT_EQ(back.requests, spec.requests);
 }
 
 seconds ttlOf(const std::string& text) {
