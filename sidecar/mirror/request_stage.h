@@ -83,11 +83,14 @@ class RequestStage final : private http::RequestListener {
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
+  /// Bytes of a tunnel.
+  Reason passOther(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool redacted_;  // Nothing leaves but requests.
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;
