@@ -174,29 +174,28 @@ bool RequestEditor::recharge(Request& request) {
 }
 
 void RequestEditor::endRequest(RequestId id, std::span<const http::HeaderField> trailers) {
-  if (connections_[id.connection].refused != Reason::kNone) return forget(id);
   Request* const request = find(id);
-  if (request != nullptr && request->body != Body::kPlain) {
-    const Reason leftOut = endHeld(id, *request);
-    if (leftOut != Reason::kNone) {
-      forget(id);
-      return listener_.onRequestSettled(id, leftOut);
-    }
-  }
-  if (request != nullptr && request->chunked) {
-    const std::string last =
-        request->trailersDropped ? "0\r\n\r\n" : http::editedTrailers(request->framing, redactor_);
-    taken(id, sink_->requestBody(id, bytesOf(last), {}));
-  }
+  Reason leftOut = connections_[id.connection].refused;
+  if (request != nullptr && leftOut == Reason::kNone) leftOut = endEdited(id, *request);
   forget(id);
-  // Its requests share the connection's fate.
-  if (connections_[id.connection].refused != Reason::kNone) return;
+  if (leftOut != Reason::kNone) return listener_.onRequestSettled(id, leftOut);
   http::RequestHead fields;
   fields.fields = trailers;
   const http::HeadEdits edits{&redactor_, {}, std::nullopt};
   if (!edits.change(fields)) return sink_->endRequest(id, trailers);
   const http::EditedHead edited(fields, edits);
   sink_->endRequest(id, edited.head().fields);
+}
+
+Reason RequestEditor::endEdited(RequestId id, const Request& request) {
+  if (request.body != Body::kPlain) {
+    const Reason leftOut = endHeld(id, request);
+    if (leftOut != Reason::kNone) return leftOut;
+  }
+  if (!request.chunked) return Reason::kNone;
+  const std::string last =
+      request.trailersDropped ? "0\r\n\r\n" : http::editedTrailers(request.framing, redactor_);
+  return taken(id, sink_->requestBody(id, bytesOf(last), {}));
 }
 
 Reason RequestEditor::endHeld(RequestId id, const Request& request) {
@@ -210,16 +209,16 @@ Reason RequestEditor::endHeld(RequestId id, const Request& request) {
   // Again, for now its size is known.
   const Reason leftOut = sink_->judgeRequest({edited.head(), request.timestamp});
   if (leftOut != Reason::kNone) return leftOut;
-  taken(id, sink_->beginRequest(id, {edited.head(), request.timestamp})) &&
-      taken(id, pass(id, request.chunked, *content));
-  return Reason::kNone;
+  const Reason refused = taken(id, sink_->beginRequest(id, {edited.head(), request.timestamp}));
+  return refused != Reason::kNone ? refused : taken(id, pass(id, request.chunked, *content));
 }
 
-bool RequestEditor::taken(RequestId id, Reason refusal) {
-  if (refusal == Reason::kNone) return true;
-  connections_[id.connection].refused = refusal;
-  refused_.push_back(id.connection);
-  return false;
+Reason RequestEditor::taken(RequestId id, Reason refusal) {
+  if (refusal != Reason::kNone) {
+    connections_[id.connection].refused = refusal;
+    refused_.push_back(id.connection);
+  }
+  return refusal;
 }
 
 void RequestEditor::cancelRequest(RequestId id, Reason reason) {

@@ -38,7 +38,7 @@ struct EditorOptions {
 /// thread only.
 class RequestEditor final : public Sink, private SinkListener {
  public:
-  static constexpr std::size_t kMemory = 256 << 10;
+  static constexpr std::size_t kMemory = 1 << 20;
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
   /// REQUIRES: listener outlives the editor.
@@ -104,10 +104,12 @@ class RequestEditor final : public Sink, private SinkListener {
   /// Makes the charge what the request takes now. False, and nothing is charged, if that is more
   /// than there is.
   bool recharge(Request& request);
-  /// The body has come to its end. Returns why the request is left out, if it is.
+  // The request's end has come. Each returns why it is left out, if it is.
+  Reason endEdited(RequestId id, const Request& request);
   Reason endHeld(RequestId id, const Request& request);
-  /// `refusal`: the sink's answer to something that the mirror did not ask for right now.
-  bool taken(RequestId id, Reason refusal);
+  /// Returns `refusal`, the sink's answer to something that the mirror has not asked for: it is
+  /// told of it later.
+  Reason taken(RequestId id, Reason refusal);
   void tellRefused();
 
   const http::Redactor redactor_;

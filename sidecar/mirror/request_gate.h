@@ -1,6 +1,7 @@
 // Which requests a mirror takes: filter, sample, rate.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "common/clock.h"
@@ -20,6 +21,9 @@ class RequestGate {
  public:
   /// Of the mirror's `requests`, within its `ceilingPercent`. Throws http::PatternError.
   explicit RequestGate(const wire::MirrorSpec& spec);
+
+  /// Bytes that a gate for this selection may take, in its regular expressions above all.
+  static std::size_t memoryFor(const wire::RequestSelection& selection);
 
   /// kNone: the request is selected; else kFiltered or kSampledOut.
   Reason select(const http::RequestHead& head);

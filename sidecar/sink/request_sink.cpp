@@ -103,7 +103,7 @@ void RequestSink::dropAll(Slot& slot) {
 }
 
 void RequestSink::endings(mirror::RequestId id, Reason fate, bool request, bool waits) {
-  const Ending ending{buffer_.appended(), id, slots_[id.connection].number, fate, request};
+  const Ending ending{buffer_.appended(), id, fate, request};
   if (waits) {
     endings_.push_back(ending);
   } else {
@@ -163,7 +163,7 @@ void RequestSink::settle() {
 void RequestSink::tell(const Ending& ending, Reason fate) {
   if (!ending.request) {
     listener_.onSettled(ending.id.connection, fate);
-  } else if (slots_[ending.id.connection].number == ending.connection) {  // Else another's by now.
+  } else {
     listener_.onRequestSettled(ending.id, fate);
   }
 }

@@ -69,7 +69,6 @@ class RequestSink final : public mirror::Sink {
   struct Ending {
     std::uint64_t end;
     mirror::RequestId id;
-    std::uint64_t connection;  // Its number in the stream.
     Reason fate;
     bool request;
   };

@@ -480,7 +480,6 @@ TEST_F(FlowMirrorTest, AMalformedRequestCutsItsConnection) {
   ASSERT_EQ(sink_->live.size(), 1U);
   EXPECT_EQ(sink_->live.begin()->second.bytes, get("/api"));
   EXPECT_EQ(sink_->live.begin()->second.cut, Reason::kMalformed);
-  sink_->settleRequest({sink_->live.begin()->first, 1}, Reason::kNone);
   sink_->settle(sink_->live.begin()->first, Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);
@@ -511,7 +510,7 @@ TEST_F(FlowMirrorTest, ARequestThatDoesNotFitIsShedAlone) {
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 1U);
 }
 
-TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsRequestsAlong) {
+TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsUnfinishedRequestAlong) {
   start(selecting("."));
   TcpClient client;
   feed(client.syn());
@@ -520,8 +519,26 @@ TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsRequestsAlong) {
   feed(client.data(0, both));
   sink_->refuseData = Reason::kSinkClosed;
   feed(client.data(static_cast<std::uint32_t>(both.size()), "more"));
-  EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkClosed), 2U);
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkClosed), 1U);
   EXPECT_EQ(ledger().connections.skippedFor(Reason::kSinkClosed), 1U);
+  EXPECT_EQ(ledger().requests.open, 1U) << "the first one may still reach the receiver";
+  EXPECT_FALSE(mirror_->settled());
+  sink_->settleLeft(Reason::kNone);
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+  EXPECT_TRUE(mirror_->settled());
+}
+
+TEST_F(FlowMirrorTest, ARequestWhoseEndComesWithTheRefusalIsCountedOnce) {
+  start(selecting("."));
+  TcpClient client;
+  feed(client.syn());
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+  feed(client.data(0, head));
+  sink_->refuseData = Reason::kOverBudget;
+  feed(client.data(static_cast<std::uint32_t>(head.size()), "body" + get("/next")));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 1U);
+  EXPECT_EQ(ledger().requests.open, 0U);
+  EXPECT_EQ(ledger().requests.seen, 1U) << "the connection ended before the next one";
 }
 
 TEST_F(FlowMirrorTest, ATunnelFollowsItsRequest) {
