@@ -23,8 +23,8 @@ class JsonRedactor {
 
   /// `text` with every value that a path means replaced by one of its type that says nothing:
   /// "redacted", 0, false, {}, []; null stays. Of members that stand twice each is. Nothing if
-  /// `text` is not exactly one JSON text (RFC 8259) in UTF-8 without a byte order mark: what is in
-  /// it cannot be known then.
+  /// `text` is not exactly one JSON text (RFC 8259) in UTF-8 without a byte order mark, or holds a
+  /// number that no double does: what a server makes of it cannot be known then.
   std::optional<std::string> redact(std::string_view text) const;
 
  private:

@@ -193,10 +193,10 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     handle = find(flow.id);
   }
   if (connections_[handle].staged) {
-    const Reason fate = stage_->end(handle, reason);
+    reason = stage_->end(handle, reason);
     if (!stage_->inSink(handle)) {
-      release(handle, fate);
-      settleFlow(flow, fate);
+      release(handle, reason);
+      settleFlow(flow, reason);
       return;
     }
   }

@@ -217,6 +217,7 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   connection.search.reset();
   connection.parser.reset();
   memory_.give(std::exchange(connection.charge, 0));
+  if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
   if (connection.leftOut != Reason::kNone) return connection.leftOut;

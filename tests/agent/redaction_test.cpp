@@ -1,6 +1,6 @@
-// The property that redaction is for: whatever a client sends and however it is cut, no byte of what
-// is hidden leaves a mirror, in any format, nor its report. The mirrors are those of the program,
-// from packets to sockets.
+// The property that redaction is for: whatever a client sends and however it is cut, no byte of
+// what is hidden leaves a mirror, in any format, nor its report. The mirrors are those of the
+// program, from packets to sockets.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -128,7 +128,8 @@ class Traffic {
     const std::string line = "GET /public HTTP/1.1\r\nHost: a\r\n";
     switch (upTo(7)) {
       case 0:
-        return line + "Connection: Upgrade\r\nUpgrade: x\r\n\r\n" + pick({"", "G", "\x81"}) + secret();
+        return line + "Connection: Upgrade\r\nUpgrade: x\r\n\r\n" + pick({"", "G", "\x81"}) +
+               secret();
       case 1:
         return "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n" + secret();
       case 2:
@@ -263,7 +264,8 @@ TEST_F(RedactionTest, NoHiddenByteLeavesAPush) {
     const auto read = [&] {
       drainEvents();
       while (true) {
-        sink::test::Fd peer(::accept4(program.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        sink::test::Fd peer(
+            ::accept4(program.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (peer.get() < 0) break;
         peers.push_back(std::move(peer));
         drainEvents();

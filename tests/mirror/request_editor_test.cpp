@@ -77,7 +77,7 @@ class RequestEditorTest : public ::testing::Test {
   /// The same for any segmentation.
   std::string sendAnyhow(const std::string& text) {
     std::string whole = send(text, text.size());
-    for (const std::size_t step : {1, 2, 3, 7, 64}) EXPECT_EQ(send(text, step), whole) << step;
+    for (const std::size_t step : {1U, 2U, 3U, 7U, 64U}) EXPECT_EQ(send(text, step), whole) << step;
     return whole;
   }
 
@@ -168,7 +168,7 @@ TEST_F(RequestEditorTest, WhatItCannotLookIntoIsLeftOutWhole) {
   for (const std::string& bad :
        {post(type, "{\"password\":\"secret\""), post(type, "password=secret"),
         post("Content-Encoding: gzip\r\n", "\x1f\x8b..."), post(type, large), post("", large),
-        chunked(type, "3ff\r\n" + large.substr(0, 1023) + "\r\n0\r\n\r\n"),
+        chunked(type, "3f7\r\n" + large + "\r\n0\r\n\r\n"),
         chunked("Content-Encoding: br\r\n", "1\r\nx\r\n0\r\n\r\n"),
         post("", std::string(kMaxBody + 1, ' ') + "{\"password\":\"secret\"}"),
         post("", "\xff\xfe{")}) {
