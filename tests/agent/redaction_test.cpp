@@ -7,7 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <random>
-#include <regex>
+#include <string_view>
 
 #include "agent/admission.h"
 #include "agent/mirror_maker.h"
@@ -206,12 +206,12 @@ class RedactionTest : public sink::test::SinkTest {
     mirror.onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
   }
 
-  static void expectNoSecret(const std::string& text, unsigned seed) {
-    static const std::regex secret("[JQXZ]{5}");
-    std::smatch match;
-    if (!std::regex_search(text, match, secret)) return;
-    const auto at = static_cast<std::size_t>(match.position());
-    FAIL() << "seed " << seed << ": " << text.substr(at < 200 ? 0 : at - 200, 300);
+  static void expectNoSecret(std::string_view text, unsigned seed) {
+    std::size_t run = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      run = std::string_view("JQXZ").find(text[at]) == std::string_view::npos ? 0 : run + 1;
+      ASSERT_LT(run, 5U) << "seed " << seed << ": " << text.substr(at < 200 ? 0 : at - 200, 250);
+    }
   }
 
   Settings settings_;
@@ -225,7 +225,7 @@ TEST_F(RedactionTest, NoHiddenByteLeavesAStream) {
   for (const wire::Format format :
        {wire::Format::kFrames, wire::Format::kNdjson, wire::Format::kHttp}) {
     std::string all;
-    for (unsigned seed = 0; seed < 150; ++seed) {
+    for (unsigned seed = 0; seed < 100; ++seed) {
       sink::test::Stream stream = sink::test::makeStream();
       sink::test::Received received;
       const auto mirror = makeStreamMirror(settings_, identity(format), std::move(stream.writer))(
@@ -244,8 +244,8 @@ TEST_F(RedactionTest, NoHiddenByteLeavesAStream) {
     }
     EXPECT_NE(all.find("redacted"), std::string::npos);
   }
-  EXPECT_GT(delivered_, 1000U) << "or nothing is proved";
-  EXPECT_GT(unredactable_, 100U);
+  EXPECT_GT(delivered_, 700U) << "or nothing is proved";
+  EXPECT_GT(unredactable_, 70U);
 }
 
 TEST_F(RedactionTest, NoHiddenByteLeavesAPush) {
