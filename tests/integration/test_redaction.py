@@ -54,7 +54,7 @@ class Redaction(LabCase):
     def test_nothing_hidden_leaves_in_any_format(self):
         self.nginx()
         program = self.recorder()
-        sidecar = self.sidecar("--redact-header", "authorization", "--log-level", "debug")
+        sidecar = self.sidecar("--redact-header", "authorization", "--log-level", "debug", ring=())
         ndjson, http1 = (CurlStream(self, sidecar, port=APP_PORT, format=name, redact=REDACT)
                          for name in ("ndjson", "http"))
         frames = FrameReader(sidecar, f"port={APP_PORT}&redact={','.join(REDACT[:3])}"
@@ -167,7 +167,7 @@ class Redaction(LabCase):
 
     def test_the_ceiling_on_the_share(self):
         self.nginx()
-        sidecar = self.sidecar("--max-percent", "25")
+        sidecar = self.sidecar("--max-percent", "25", ring=())
         answer = sidecar.call("GET", f"/v1/stream?port={APP_PORT}&percent=26")
         self.assertEqual((answer.status, answer.json()["key"]), (403, "percent"))
         ndjson = CurlStream(self, sidecar, port=APP_PORT, format="ndjson")
