@@ -9,6 +9,7 @@ BUILDS := release asan tsan fuzz
 PACKAGES := \
   g++ cmake ninja-build ccache mold pkg-config git \
   libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev libre2-dev \
+  libseccomp-dev \
   prometheus-cpp-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
