@@ -52,6 +52,7 @@ class ExecRun final : private follow::NoticeListener {
     while (!status_) turn();
     signals_.release();  // From here on Ctrl-C is for us.
     mirrors_.closeAll();
+    mirrors_.tend();
     while (!mirrors_.over()) turn();
     mirrors_.conclude();
     if (notifier_ && notifier_->anybodyLeft()) {
