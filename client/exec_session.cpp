@@ -57,7 +57,6 @@ class ExecRun final : private follow::NoticeListener {
     mirrors_.conclude();
     if (notifier_ && notifier_->anybodyLeft()) {
       display_.notice("processes that the program left behind run on; they are not followed");
-      notifier_->keepAnswering();
     }
     return *status_;
   }
@@ -86,28 +85,38 @@ class ExecRun final : private follow::NoticeListener {
     lookAt_ = std::min(lookAt_, ports_.nextAt(now));
   }
 
+  // Whether the program has ended; before its start, whether it is not wanted any more.
+  bool isOver() {
+    if (std::exchange(childChanged_, false)) status_ = program_.tend();
+    return status_ || (!started_ && signals_.ended());
+  }
+
   /// Which pods, and the token. Throws ClusterError.
   void look() {
     if (kubectl_ == nullptr) return;
     const Cluster cluster(
-        *kubectl_, loop_, clock_, [this] { return signals_.ended() || childChanged_; },
+        *kubectl_, loop_, clock_, [this] { return isOver(); },
         [this](const std::string& sentence) { display_.notice(sentence); });
-    chosen_ = choosePods(cluster, arguments_.target);
+    ChosenPods chosen = choosePods(cluster, arguments_.target);
     try {
       // Said before the program starts, and not when it listens at last.
-      if (chosen_.selector.empty()) {
-        controlPortOf(chosen_.pods.at(0), arguments_.agent, kubectl_->typedOptions());
+      if (chosen.selector.empty()) {
+        controlPortOf(chosen.pods.at(0), arguments_.agent, kubectl_->typedOptions());
       }
     } catch (const ObjectError& error) {
       throw ClusterError(error.what());
     }
     token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
                                       : arguments_.token;
+    chosen_ = std::move(chosen);
     lookedAt_ = clock_.now();
   }
 
   void start() {
+    started_ = true;
     const follow::Program::Started started = program_.start();
+    status_ = program_.tend();
+    if (status_ && started.notices < 0) return;  // It was killed before.
     if (started.notices >= 0) {
       follow::NoticeListener& self = *this;
       notifier_ = std::make_unique<follow::Notifier>(started.notices, filter_.numbers, loop_, self);
@@ -126,8 +135,7 @@ class ExecRun final : private follow::NoticeListener {
     const bool more = mirrors_.readOn();
     const TimePoint look = status_ ? TimePoint::max() : lookAt_;
     loop_.poll(more ? clock_.now() : std::min(mirrors_.nextAt(), look), clock_);
-    if (std::exchange(childChanged_, false)) status_ = program_.tend();
-    if (!status_ && clock_.now() >= lookAt_) lookAtSockets();
+    if (!isOver() && clock_.now() >= lookAt_) lookAtSockets();
     mirrors_.tend();
   }
 
@@ -154,9 +162,15 @@ class ExecRun final : private follow::NoticeListener {
   void open(const follow::PortChange& change) {
     try {
       if (kubectl_ != nullptr && clock_.now() - lookedAt_ >= kPodsAge) look();
+    } catch (const ClusterError& error) {
+      // What was found before may serve still; if it does not, the mirror says so.
+      if (!status_) display_.notice(error.what());
+    }
+    if (status_) return;
+    try {
       mirrors_.open(change.local, std::make_unique<PortMirror>(change, arguments_, chosen_, token_,
                                                                kubectl_, loop_, clock_, display_));
-    } catch (const std::runtime_error& error) {  // ClusterError, UsageError
+    } catch (const UsageError& error) {
       display_.notice(follow::nameOf(change.local) + " is not mirrored: " + error.what());
     }
   }
@@ -181,7 +195,8 @@ class ExecRun final : private follow::NoticeListener {
   std::unique_ptr<follow::Notifier> notifier_;  // Or, where the kernel does not tell,
   std::optional<follow::ProcessTree> tree_;     // this.
   TimePoint lookAt_ = TimePoint::max();         // At the kernel's lists.
-  bool childChanged_ = false;                   // SIGCHLD came.
+  bool started_ = false;                        // The program.
+  bool childChanged_ = false;                   // SIGCHLD came, perhaps of a kubectl.
   bool blind_ = false;                          // Announced.
   std::optional<int> status_;                   // Of the program, once it has ended.
 };

@@ -30,7 +30,7 @@ struct Release {
 std::vector<std::uint32_t> otherArchitectures() {
   switch (seccomp_arch_native()) {
     case SCMP_ARCH_X86_64:
-      return {SCMP_ARCH_X86, SCMP_ARCH_X32};
+      return {SCMP_ARCH_X86};
     case SCMP_ARCH_AARCH64:
       return {SCMP_ARCH_ARM};
     default:
@@ -77,6 +77,10 @@ ListenFilter makeListenFilter() {
   }
   const std::unique_ptr<void, Release> context(seccomp_init(SCMP_ACT_ALLOW));
   int error = context ? 0 : -ENOMEM;
+  // Programs of an architecture that is not named: libseccomp's default would kill them.
+  if (error == 0) {
+    error = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
+  }
   filter.numbers.push_back(numbersOf(seccomp_arch_native()));
   for (const std::uint32_t arch : otherArchitectures()) {
     if (error != 0 || seccomp_arch_add(context.get(), arch) != 0) continue;
@@ -84,8 +88,8 @@ ListenFilter makeListenFilter() {
   }
   if (error == 0) error = seccomp_rule_add(context.get(), SCMP_ACT_NOTIFY, SCMP_SYS(listen), 0);
   if (error == 0) {
-    error = seccomp_rule_add(context.get(), SCMP_ACT_NOTIFY, SCMP_SYS(bind), 1,
-                             SCMP_A2(SCMP_CMP_GE, kSmallestInet));
+    const scmp_arg_cmp length{2, SCMP_CMP_GE, kSmallestInet, 0};
+    error = seccomp_rule_add_array(context.get(), SCMP_ACT_NOTIFY, SCMP_SYS(bind), 1, &length);
   }
   if (error == 0) filter.program = exported(context.get());
   if (filter.program.empty()) {

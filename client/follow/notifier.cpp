@@ -1,6 +1,6 @@
 #include "client/follow/notifier.h"
 
-#include <linux/close_range.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "client/follow/process_tree.h"
@@ -27,6 +29,11 @@ std::size_t readMemory(pid_t process, std::uint64_t address, std::span<std::uint
   iovec there{reinterpret_cast<void*>(static_cast<std::uintptr_t>(address)), into.size()};
   const ssize_t got = ::process_vm_readv(process, &here, 1, &there, 1, 0);
   return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+// close_range(2), Linux 5.9, as is all that this class needs.
+void closeRange(unsigned first, unsigned last) {
+  ::syscall(SYS_close_range, first, last, 0U);
 }
 
 SystemCall callOf(const seccomp_data& data) {
@@ -48,12 +55,19 @@ Notifier::Notifier(int fd, std::vector<CallNumbers> numbers, EventLoop& loop,
   ::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0U, &sizes);
   request_.resize(wordsFor(sizes.seccomp_notif, sizeof(seccomp_notif)));
   response_.resize(wordsFor(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp)));
-  loop_.add(fd_, EPOLLIN, *this);
+  try {
+    forkSuccessor();
+    loop_.add(fd_, EPOLLIN, *this);
+  } catch (const std::system_error&) {
+    ::close(fd_);
+    throw;
+  }
 }
 
 Notifier::~Notifier() {
   if (watched_) loop_.remove(fd_);
   ::close(fd_);
+  ::close(lifeline_);
 }
 
 bool Notifier::receive() {
@@ -99,22 +113,37 @@ bool Notifier::anybodyLeft() const {
   return ::poll(&wait, 1, 0) <= 0 || (wait.revents & POLLHUP) == 0;
 }
 
-void Notifier::keepAnswering() {
+void Notifier::forkSuccessor() {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
+    throw std::system_error(errno, std::generic_category(), "pipe2");
+  }
   const pid_t child = ::fork();
-  if (child == 0) answerAll();
+  if (child == 0) {
+    ::close(pipe[1]);
+    succeed(pipe[0]);
+  }
+  ::close(pipe[0]);
+  lifeline_ = pipe[1];
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
 }
 
 // In a child of its own: system calls only.
-void Notifier::answerAll() {
+void Notifier::succeed(int lifeline) {
   ::setsid();
   [[maybe_unused]] const int moved = ::chdir("/");
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
-  const auto fd = static_cast<unsigned>(fd_);
-  if (fd > 0) ::syscall(SYS_close_range, 0U, fd - 1, 0U);
-  ::syscall(SYS_close_range, fd + 1, ~0U, 0U);
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  // Everything else goes, above all standard output, whose reader waits for its end.
+  const auto first = static_cast<unsigned>(std::min(fd_, lifeline));
+  const auto second = static_cast<unsigned>(std::max(fd_, lifeline));
+  if (first > 0) closeRange(0, first - 1);
+  if (second > first + 1) closeRange(first + 1, second - 1);
+  closeRange(second + 1, ~0U);
+  char byte = 0;
+  while (::read(lifeline, &byte, 1) < 0 && errno == EINTR) {
+  }
   pollfd wait{fd_, POLLIN, 0};
   for (;;) {
     if (::poll(&wait, 1, -1) < 0 && errno != EINTR) ::_exit(0);

@@ -19,28 +19,28 @@ class NoticeListener {
   virtual void onNotice(const Notice& notice, std::uint64_t inode) = 0;
 };
 
-/// The caller waits until its call was let go on, which happens before the listener returns to the
-/// loop. No descriptor of the program is opened. One thread only.
+/// The caller waits until its call was let go on, which happens before the listener is told. No
+/// descriptor of the program is opened. If this process ends, however it does, those that are told
+/// of would get ENOSYS for every call: a process of its own, without terminal and files, then lets
+/// their calls go on, and ends with the last of them. One thread only.
 class Notifier final : private EventHandler {
  public:
-  /// Takes `fd`, of loadListenFilter(). The others must outlive this.
+  /// Takes `fd`, of loadListenFilter(). The others must outlive this. Forks, so that no other
+  /// thread may run. Throws std::system_error.
   Notifier(int fd, std::vector<CallNumbers> numbers, EventLoop& loop, NoticeListener& listener);
-  /// Whoever is still filtered then gets ENOSYS for listen and bind, unless keepAnswering().
   ~Notifier() override;
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
   /// Whether a process lives whose calls are told of.
   bool anybodyLeft() const;
-  /// Forks a process that lets such calls go on for as long as somebody is left, and holds nothing
-  /// else: no terminal, no file of ours. To be called last, with no other thread.
-  void keepAnswering();
 
  private:
   void onEvents(std::uint32_t events) override;
   bool receive();
   void letGoOn();
-  [[noreturn]] void answerAll();
+  void forkSuccessor();
+  [[noreturn]] void succeed(int lifeline);
 
   const int fd_;
   const std::vector<CallNumbers> numbers_;
@@ -49,6 +49,7 @@ class Notifier final : private EventHandler {
   // struct seccomp_notif and seccomp_notif_resp, as large as this kernel wants them.
   std::vector<std::uint64_t> request_;
   std::vector<std::uint64_t> response_;
+  int lifeline_ = -1;  // Its other end is read by the process that comes after us.
   bool watched_ = true;
 };
 

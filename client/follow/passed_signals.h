@@ -22,7 +22,8 @@ class PassedSignals final : private EventHandler {
   PassedSignals(const PassedSignals&) = delete;
   PassedSignals& operator=(const PassedSignals&) = delete;
 
-  /// An ending signal has come from anybody, the terminal included.
+  /// A signal that ends programs has come, from anybody, the terminal included. The program may
+  /// have survived it.
   bool ended() const { return ended_; }
   /// From now on they act on this process again: the program has ended.
   void release();

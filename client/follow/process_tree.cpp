@@ -83,13 +83,13 @@ std::set<std::uint64_t> ProcessTree::sockets() {
     }
   }
   std::set<std::uint64_t> inodes;
-  for (const auto& [pid, start] : known_) {
-    forEachEntry(proc_ + "/" + std::to_string(pid) + "/fd",
-                 [&, pid = pid](const std::string& name) {
-                   const auto fd = numberIn<int>(name);
-                   const std::uint64_t inode = fd ? socketInode(pid, *fd, proc_) : 0;
-                   if (inode != 0) inodes.insert(inode);
-                 });
+  for (const auto& item : known_) {
+    const pid_t pid = item.first;
+    forEachEntry(proc_ + "/" + std::to_string(pid) + "/fd", [&](const std::string& name) {
+      const auto fd = numberIn<int>(name);
+      const std::uint64_t inode = fd ? socketInode(pid, *fd, proc_) : 0;
+      if (inode != 0) inodes.insert(inode);
+    });
   }
   return inodes;
 }

@@ -1,5 +1,6 @@
 #include "client/follow/program.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -22,6 +24,7 @@ namespace {
 
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
+constexpr int kPatience = 50;  // Milliseconds.
 
 // One int, and perhaps a descriptor along with it. False if nobody is at the other end.
 bool sendInt(int socket, int value, int descriptor) {
@@ -42,8 +45,11 @@ bool sendInt(int socket, int value, int descriptor) {
   return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof value);
 }
 
-// False at the end of the file. `descriptor` stays as it is if none comes along.
-bool receiveInt(int socket, int& value, int& descriptor) {
+// False at the end of the file; `waiting` is called now and then until it comes. `descriptor` stays
+// as it is if none comes along.
+bool receiveInt(int socket, int& value, int& descriptor, const std::function<void()>& waiting) {
+  pollfd wait{socket, POLLIN, 0};
+  while (waiting && ::poll(&wait, 1, kPatience) <= 0) waiting();
   iovec part{&value, sizeof value};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
@@ -90,7 +96,7 @@ Program::Program(const std::vector<std::string>& command, const std::vector<sock
 void Program::become(int socket) const {
   int value = 0;
   int none = -1;
-  if (!receiveInt(socket, value, none)) ::_exit(kNotFound);  // Not to be started.
+  if (!receiveInt(socket, value, none, nullptr)) ::_exit(kNotFound);  // Not to be started.
   int notices = -1;
   int error = 0;
   if (!filter_.empty()) {
@@ -114,26 +120,26 @@ Program::Started Program::start() {
   int failure = 0;
   int none = -1;
   sendInt(socket_, 0, -1);
-  // If it was killed while it waited, tend() tells.
-  const bool failed =
-      receiveInt(socket_, result.filterError, result.notices) && receiveInt(socket_, failure, none);
+  // A terminal may stop it in between, and us with it.
+  const auto waiting = [this] { tend(); };
+  const bool lives = receiveInt(socket_, result.filterError, result.notices, waiting);
+  const bool failed = lives && receiveInt(socket_, failure, none, waiting);
   ::close(std::exchange(socket_, -1));
+  // Killed while it waited: tend() tells.
+  if (!lives && !status_) ::waitpid(pid_, &status_.emplace(), 0);
   if (!failed) return result;
   if (result.notices >= 0) ::close(result.notices);
-  ::waitpid(pid_, nullptr, 0);
-  status_ = 0;
+  if (!status_) ::waitpid(pid_, &status_.emplace(), 0);
   throw StartError(inQuotes(command_[0]) + ": " + std::generic_category().message(failure),
                    failure == ENOENT ? kNotFound : kCannotRun);
 }
 
 Program::~Program() {
-  if (socket_ >= 0) ::close(socket_);  // Then it ends.
+  if (socket_ >= 0) ::close(socket_);
   if (status_) return;
-  if (started_) {
-    signal(SIGTERM);
-  } else {
-    ::waitpid(pid_, nullptr, 0);
-  }
+  signal(started_ ? SIGTERM
+                  : SIGKILL);  // Before its start it has done nothing, and may be stopped.
+  if (!started_) ::waitpid(pid_, nullptr, 0);
 }
 
 void Program::signal(int number) const {
@@ -147,6 +153,8 @@ std::optional<int> Program::tend() {
       status_ = status;
       break;
     }
+    // One that stops the program alone has a reason, and may continue it alone.
+    if (WSTOPSIG(status) == SIGSTOP) continue;
     ::kill(::getpid(), SIGSTOP);  // Goes on when the shell, or anybody, says so.
     ::kill(pid_, SIGCONT);
   }

@@ -256,7 +256,7 @@ class Untouched(ExecCase):
 
     def test_descriptors_limits_signals_and_groups_are_inherited(self):
         script = ("cat; echo to-stderr >&2; ls /proc/self/fd; ulimit -a; env | sort; "
-                  "grep -E 'Sig|^Groups|Cpus_allowed:' /proc/self/status; ps -o pgid=,sid= -p $$")
+                  "grep -E 'Sig(Blk|Ign|Cgt)|Groups|Cpus_allowed:' /proc/self/status; ps -o pgid=,sid= -p $$")
         extra = os.open("/dev/null", os.O_RDONLY)
         self.addCleanup(os.close, extra)
         self.sidecar()
@@ -298,24 +298,55 @@ class Untouched(ExecCase):
         self.assert_asleep(5)
         wait_until(lambda: not self.processes(), "the program got SIGTERM")
 
-    def test_what_the_program_leaves_behind_may_go_on_listening(self):
-        later = ("import pathlib, socket, sys, time\n"
-                 f"while not pathlib.Path('{self.directory}/go').exists(): time.sleep(0.02)\n"
-                 "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
-                 f"pathlib.Path('{self.directory}/listens').write_text('yes')\n")
-        script = (f'{PYTHON} -c "{later}" </dev/null >/dev/null 2>{self.directory}/error & '
-                  f'echo $! >{self.directory}/pid')
-        code, _, said = self.ended(["sh", "-c", script])
-        self.assertEqual(code, 0)
-        self.assertIn("run on; they are not followed", said)
+    def later(self):
+        """A shell's command: a process that listens once the file `go` is there, and says so."""
+        code = ("import pathlib, socket, time\n"
+                f"while not pathlib.Path('{self.directory}/go').exists(): time.sleep(0.02)\n"
+                "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
+                f"pathlib.Path('{self.directory}/listens').touch()\n")
+        return (f'{PYTHON} -c "{code}" </dev/null >/dev/null 2>{self.directory}/error & '
+                f'echo $! >{self.directory}/pid')
+
+    def check_later(self):
         keeper, = self.named("kubectl-mirror")
         (self.directory / "go").touch()
-        wait_until((self.directory / "listens").exists,
-                   f"it may listen: {(self.directory / 'error').read_text()}")
+        try:
+            wait_until((self.directory / "listens").exists, "it may listen")
+        except AssertionError:
+            self.fail((self.directory / "error").read_text())
         # Nobody but this process, the first of its namespace, takes note of orphans' ends.
         os.waitpid(int((self.directory / "pid").read_text()), 0)
         wait_until(lambda: not self.named("kubectl-mirror"), "nothing of the client is left")
         os.waitpid(keeper, 0)
+
+    def test_what_the_program_leaves_behind_may_go_on_listening(self):
+        code, _, said = self.ended(["sh", "-c", self.later()])
+        self.assertEqual(code, 0)
+        self.assertIn("run on; they are not followed", said)
+        self.check_later()
+
+    def test_what_a_killed_client_leaves_behind_may_go_on_listening(self):
+        client = Exec(self, self.sidecar(), ["sh", "-c", self.later() + "; exec sleep 60"])
+        wait_until(lambda: (self.directory / "pid").exists() and
+                   (self.directory / "pid").read_text(), "the grandchild runs")
+        client.process.kill()
+        client.process.wait()
+        self.check_later()
+
+    def test_a_paused_program_is_mirrored_on(self):
+        self.nginx()
+        sidecar = self.sidecar()
+        client = Exec(self, sidecar, self.server())
+        client.await_said(f"port {APP_PORT} to ")
+        program, = self.processes()
+        os.kill(program, signal.SIGSTOP)
+        sent = self.play("paused", 10)
+        wait_until(lambda: self.active(sidecar)[0]["ledger"]["connections"]["seen"] >= len(sent),
+                   "the sidecar has seen every connection")
+        self.assertEqual(self.payloads(), [])
+        os.kill(program, signal.SIGCONT)
+        self.settled(sidecar, sent)
+        self.assertEqual(client.end()[0], -signal.SIGTERM)
 
     @staticmethod
     def named(name):
