@@ -13,7 +13,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 4> kLaterKeys = {"redact", "mark", "h2", "responses"};
+constexpr std::array<std::string_view, 2> kLaterKeys = {"h2", "responses"};
 
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
@@ -41,6 +41,11 @@ Poco::JSON::Object::Ptr wantObject(const std::string& key, const Poco::Dynamic::
   auto object = jsonObject(value);
   if (!object) throw SpecError(key, key + ": an object is wanted");
   return object;
+}
+
+bool wantFlag(const std::string& key, const Poco::Dynamic::Var& value) {
+  if (!value.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
+  return value.extract<bool>();
 }
 
 double wantNumber(const std::string& key, const Poco::Dynamic::Var& value) {
@@ -91,12 +96,18 @@ void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "headers") {
       readHeaders(spec, key, member);
     } else if (name == "probes") {
-      if (!member.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
-      spec.requests.probes = member.extract<bool>();
+      spec.requests.probes = wantFlag(key, member);
     } else {
       refuseKey(key, false);
     }
   }
+}
+
+void readRedact(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray("redact", "names", value)) {
+    addRedaction(spec, "redact", wantString("redact", item));
+  }
+  if (spec.redact.empty()) throw SpecError("redact", "redact: at least one name is wanted");
 }
 
 void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
@@ -202,6 +213,10 @@ MirrorSpec parsePushSpec(std::string_view json) {
       const auto rate = jsonUnsigned(value);
       if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
       spec.requests.rate = checkRate(key, *rate);
+    } else if (key == "redact") {
+      readRedact(spec, value);
+    } else if (key == "mark") {
+      spec.mark = wantFlag(key, value);
     } else {
       refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
     }

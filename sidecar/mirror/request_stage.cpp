@@ -13,9 +13,10 @@ using ParserState = http::Http1Parser::State;
 RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
     : protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
+      redacted_(!spec.redact.empty()),
       sink_(sink),
       ledger_(ledger),
-      gate_(spec.requests) {}
+      gate_(spec) {}
 
 void RequestStage::add(ConnectionHandle handle, bool fromStart) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
@@ -45,7 +46,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
                                   Nanos sinceWake) {
-  if (connection.tunnel) return connection.taking ? pass(bytes) : Reason::kNone;
+  if (connection.tunnel) return connection.taking ? passOther(bytes) : Reason::kNone;
   if (connection.search) {
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
@@ -116,6 +117,11 @@ Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
   return refusal_;
 }
 
+Reason RequestStage::passOther(std::span<const std::uint8_t> bytes) {
+  if (!redacted_) return pass(bytes);
+  return refusal_ = Reason::kRedactionNeedsHttp;
+}
+
 void RequestStage::onHead(const http::RequestHead& head) {
   if (!ofRequests_) return enter(head);
   Connection& connection = connections_[handle_];
@@ -179,9 +185,9 @@ void RequestStage::onRequestEnd() {
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
   const Connection& connection = connections_[handle_];
   if (!connection.isHttp) {
-    if (ofRequests_) refusal_ = Reason::kFiltered;
+    if (ofRequests_) refusal_ = redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
   } else if (connection.taking && refusal_ == Reason::kNone) {
-    pass(bytes);
+    passOther(bytes);
   }
 }
 
@@ -204,17 +210,19 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   } else if (connection.taking && state == ParserState::kDeciding && reason == Reason::kNone &&
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
-    reason = pass(connection.parser->held());
+    reason = passOther(connection.parser->held());
   }
   const bool notJoined = connection.search != nullptr;
   // The sink may take its time to settle the connection: nothing else is kept for as long.
   connection.search.reset();
   connection.parser.reset();
   memory_.give(std::exchange(connection.charge, 0));
+  if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
+  if (connection.leftOut != Reason::kNone) return connection.leftOut;
   // Ended before it was clear that it is HTTP, it was not.
-  return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
+  return redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
 }
 
 void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {

@@ -42,8 +42,8 @@ class RequestStage final : private http::RequestListener {
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
   /// The connection has ended, for that reason or by itself (kNone). From now on nothing of it is
-  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate;
-  /// meaningless if inSink(), for then the sink will tell.
+  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate,
+  /// or if inSink() the reason that the sink is to close it for: the fate is the sink's to tell.
   Reason end(ConnectionHandle handle, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
@@ -84,11 +84,14 @@ class RequestStage final : private http::RequestListener {
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
+  /// Bytes of a tunnel.
+  Reason passOther(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool redacted_;  // Nothing leaves but requests.
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;

@@ -277,8 +277,8 @@ TEST(Http1Parser, HeadsUpTo64KiB) {
   }
 }
 
-/// CPU time of this thread that it takes to read a request line of so many bytes, one at a time; the
-/// least of some runs, since only more than that can come from elsewhere.
+/// CPU time of this thread that it takes to read a request line of so many bytes, one at a time;
+/// the least of some runs, since only more than that can come from elsewhere.
 Nanos cpuTimeOfLine(std::size_t size) {
   const std::string line = "GET /" + std::string(size, 'x');
   const auto now = [] {
