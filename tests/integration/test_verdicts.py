@@ -160,6 +160,16 @@ class Verdicts(LabCase):
         self.peer(request("POST", "/", b"x" * 100)[:-1]).close()
         self.says(sidecar, mirror, "2 requests were malformed or broken off")
 
+    def test_what_cannot_be_redacted(self):
+        self.echo()
+        sidecar = self.sidecar()
+        mirror = self.stream(sidecar, format="ndjson", redact="json:$.password")
+        other = "1 connection was not HTTP, in which alone something can be redacted"
+        self.peer(b"EHLO mail\r\n").close()
+        self.says(sidecar, mirror, other)
+        self.peer(request("POST", "/", b'{"password":')).close()
+        self.says(sidecar, mirror, "1 request has a body in which nothing can be redacted; " + other)
+
     # --- what was lost on the way in
 
     def starve(self, sidecar, work):
