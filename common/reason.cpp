@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kReasonCount> kNames = {
     "truncated",   "gap",          "joined-late", "empty",
     "tls",         "filtered",     "sampled-out", "rate-capped",
     "over-budget", "sink-refused", "sink-closed", "redaction-needs-http",
-    "malformed",   "evicted",      "idle",        "mirror-ended"};
+    "malformed",   "evicted",      "idle",        "mirror-ended", "unanswered"};
 
 }  // namespace
 
