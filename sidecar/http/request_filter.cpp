@@ -73,9 +73,13 @@ bool RequestFilter::matches(const RequestHead& head) const {
   if (rules.path && !found(*rules.path, pathOf(head.target))) return false;
   return std::all_of(
       rules.headers.begin(), rules.headers.end(), [&head](const Compiled::Header& wanted) {
-        return std::any_of(head.fields.begin(), head.fields.end(), [&](const HeaderField& field) {
-          return sameName(field.name, wanted.name) && found(*wanted.pattern, field.value);
-        });
+        const bool inField =
+            std::any_of(head.fields.begin(), head.fields.end(), [&](const HeaderField& field) {
+              return sameName(field.name, wanted.name) && found(*wanted.pattern, field.value);
+            });
+        // What HTTP/2 sends instead of a Host field.
+        return inField || (!head.authority.empty() && sameName(wanted.name, "host") &&
+                           found(*wanted.pattern, head.authority));
       });
 }
 

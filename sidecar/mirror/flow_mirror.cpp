@@ -202,8 +202,8 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
   closeInSink(flow, handle, reason, reset);
 }
 
-void FlowMirror::onRequestSettled(ConnectionHandle handle, Reason fate) {
-  if (stage_) stage_->onRequestSettled(handle, fate);
+void FlowMirror::onRequestSettled(RequestId request, Reason fate) {
+  if (stage_) stage_->onRequestSettled(request, fate);
 }
 
 void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {

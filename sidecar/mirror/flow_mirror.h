@@ -63,7 +63,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
-  void onRequestSettled(ConnectionHandle handle, Reason fate) override;
+  void onRequestSettled(RequestId request, Reason fate) override;
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 
   Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);

@@ -118,6 +118,7 @@ void RequestStage::onHead(const http::RequestHead& head) {
   Connection& connection = connections_[handle_];
   connection.isHttp = connection.inRequest = true;
   connection.taking = false;
+  ++connection.number;
   if (refusal_ != Reason::kNone) return;
   const RequestInfo request{head, flow_->timestamp};
   Reason reason = gate_.select(head);
@@ -125,7 +126,7 @@ void RequestStage::onHead(const http::RequestHead& head) {
   if (reason == Reason::kNone) reason = gate_.admit(now_);
   if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
   if (reason == Reason::kNone) {
-    reason = refusal_ = sink_.beginRequest(handle_, request);
+    reason = refusal_ = sink_.beginRequest({handle_, connection.number}, request);
     if (reason != Reason::kNone) connection.inSink = false;
   }
   if (reason != Reason::kNone) {
@@ -137,7 +138,7 @@ void RequestStage::onHead(const http::RequestHead& head) {
   ++ledger_.requests.open;
   ++connection.open;
   connection.taking = true;
-  ledger_.bytes += head.bytes.size();
+  ledger_.bytes += http::headSize(head);
 }
 
 void RequestStage::onBody(std::span<const std::uint8_t> raw,
@@ -155,7 +156,7 @@ void RequestStage::passCollected() {
 void RequestStage::passBody(std::span<const std::uint8_t> raw,
                             std::span<const std::uint8_t> content) {
   Connection& connection = connections_[handle_];
-  refusal_ = sink_.requestBody(handle_, raw, content);
+  refusal_ = sink_.requestBody({handle_, connection.number}, raw, content);
   if (refusal_ == Reason::kNone) {
     ledger_.bytes += raw.size();
   } else {
@@ -167,7 +168,9 @@ void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
   connection.inRequest = false;
   passCollected();
-  if (connection.taking && refusal_ == Reason::kNone) sink_.endRequest(handle_);
+  if (connection.taking && refusal_ == Reason::kNone) {
+    sink_.endRequest({handle_, connection.number}, {});
+  }
 }
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
@@ -212,7 +215,8 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
 }
 
-void RequestStage::onRequestSettled(ConnectionHandle handle, Reason fate) {
+void RequestStage::onRequestSettled(RequestId request, Reason fate) {
+  const ConnectionHandle handle = request.connection;
   if (handle >= connections_.size() || connections_[handle].open == 0) return;
   --connections_[handle].open;
   ledger_.requests.settle(fate);

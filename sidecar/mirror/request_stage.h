@@ -50,8 +50,8 @@ class RequestStage final : private http::RequestListener {
   /// Connections whose entry is not found yet.
   std::size_t waiting() const;
 
-  /// The sink knows the fate of the connection's oldest request whose fate was open.
-  void onRequestSettled(ConnectionHandle handle, Reason fate);
+  /// The sink knows the fate of a request.
+  void onRequestSettled(RequestId request, Reason fate);
   /// The connection's fate: that of all its requests whose own is not known.
   void settleRest(ConnectionHandle handle, Reason fate);
 
@@ -60,6 +60,7 @@ class RequestStage final : private http::RequestListener {
     std::unique_ptr<http::EntrySearch> search;  // Until the entry into an open connection is found.
     std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
     std::size_t charge = 0;                     // What both take of memory_.
+    std::uint32_t number = 0;                   // Of its latest request.
     std::uint32_t open = 0;                     // Requests taken whose fate is not known.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;

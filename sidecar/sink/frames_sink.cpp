@@ -59,19 +59,20 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
   return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
 }
 
-Reason FramesSink::beginRequest(mirror::ConnectionHandle handle,
-                                const mirror::RequestInfo& request) {
-  return data(handle, request.head.bytes);
+Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
+  return data(id.connection, request.head.bytes);
 }
 
-Reason FramesSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                                std::span<const std::uint8_t>) {
-  return data(handle, raw);
+  return data(id.connection, raw);
 }
 
-void FramesSink::endRequest(mirror::ConnectionHandle handle) {
-  closing_.push_back(Closing{buffer_.appended(), handle, slots_[handle].stream, true});
+void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+  closing_.push_back(Closing{buffer_.appended(), id, slots_[id.connection].stream, true});
 }
+
+void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
@@ -94,7 +95,8 @@ bool FramesSink::appendClose(const Owed& owed) {
   if (out == nullptr) return false;
   wire::appendClose(*out, owed.frame);
   if (owed.handle)
-    closing_.push_back(Closing{buffer_.appended(), *owed.handle, owed.frame.connection, false});
+    closing_.push_back(
+        Closing{buffer_.appended(), {*owed.handle, 0}, owed.frame.connection, false});
   return true;
 }
 
@@ -149,9 +151,9 @@ void FramesSink::settle() {
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
   if (!closing.request) {
-    listener_.onSettled(closing.handle, fate);
-  } else if (slots_[closing.handle].stream == closing.stream) {  // Else it is another's by now.
-    listener_.onRequestSettled(closing.handle, fate);
+    listener_.onSettled(closing.id.connection, fate);
+  } else if (slots_[closing.id.connection].stream == closing.stream) {  // Else another's by now.
+    listener_.onRequestSettled(closing.id, fate);
   }
 }
 

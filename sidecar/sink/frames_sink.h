@@ -37,11 +37,12 @@ class FramesSink final : public mirror::Sink {
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
   Reason judgeRequest(const mirror::RequestInfo& request) override;
-  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override;
   bool wantsContent() const override { return false; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
-  void endRequest(mirror::ConnectionHandle handle) override;
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override;
+  void cancelRequest(mirror::RequestId id, Reason reason) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   void finish(const std::function<std::string()>& report) override;
@@ -57,7 +58,7 @@ class FramesSink final : public mirror::Sink {
   /// `end`.
   struct Closing {
     std::uint64_t end;
-    mirror::ConnectionHandle handle;
+    mirror::RequestId id;
     std::uint64_t stream;
     bool request;
   };

@@ -34,6 +34,7 @@ class Copy final : public RequestText {
   void body(std::span<const std::uint8_t> raw, std::span<const std::uint8_t>) override {
     text_.append(reinterpret_cast<const char*>(raw.data()), raw.size());
   }
+  void trailers(std::span<const http::HeaderField>) override {}
   std::size_t size() const override { return text_.size(); }
   std::string take() override { return std::move(text_); }
 

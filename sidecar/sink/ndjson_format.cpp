@@ -107,6 +107,7 @@ class Line final : public RequestText {
     const std::size_t shown = std::min(content.size(), kMaxBody - body_.size());
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
+  void trailers(std::span<const http::HeaderField>) override {}
   std::size_t size() const override { return text_.size() + 2 * body_.size(); }
   std::string take() override {
     text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);

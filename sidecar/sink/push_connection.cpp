@@ -51,11 +51,11 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   return Reason::kNone;
 }
 
-std::size_t PushConnection::takeWritten() {
-  std::size_t written = 0;
-  while (!marks_.empty() && marks_.front() <= queue_.consumed()) {
+std::vector<std::uint32_t> PushConnection::takeWritten() {
+  std::vector<std::uint32_t> written;
+  while (!marks_.empty() && marks_.front().end <= queue_.consumed()) {
+    written.push_back(marks_.front().number);
     marks_.pop_front();
-    ++written;
   }
   return written;
 }

@@ -59,19 +59,21 @@ Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
   return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
 }
 
-Reason PushSink::beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) {
-  return data(handle, request.head.bytes);
+Reason PushSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
+  return data(id.connection, request.head.bytes);
 }
 
-Reason PushSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+Reason PushSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                              std::span<const std::uint8_t>) {
-  return data(handle, raw);
+  return data(id.connection, raw);
 }
 
-void PushSink::endRequest(mirror::ConnectionHandle handle) {
-  slots_[handle].link->markRequest();
-  marked_.push_back(handle);
+void PushSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+  slots_[id.connection].link->markRequest(id.number);
+  marked_.push_back(id.connection);
 }
+
+void PushSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
 
 void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
@@ -80,7 +82,9 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
     retime(handle);
     return;
   }
-  written_.emplace_back(handle, slots_[handle].link->takeWritten());
+  for (const std::uint32_t number : slots_[handle].link->takeWritten()) {
+    written_.push_back({handle, number});
+  }
   drop(handle, *fate);
   deferred_.emplace_back(handle, *fate);
 }
@@ -97,8 +101,8 @@ TimePoint PushSink::flush(TimePoint now) {
 
 void PushSink::tellWritten(mirror::ConnectionHandle handle) {
   if (!slots_[handle].link) return;
-  for (std::size_t n = slots_[handle].link->takeWritten(); n > 0; --n) {
-    listener_.onRequestSettled(handle, Reason::kNone);
+  for (const std::uint32_t number : slots_[handle].link->takeWritten()) {
+    listener_.onRequestSettled({handle, number}, Reason::kNone);
   }
 }
 
@@ -137,8 +141,8 @@ void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
 }
 
 void PushSink::tellDeferred() {
-  for (const auto& [handle, count] : std::exchange(written_, {})) {
-    for (std::size_t n = count; n > 0; --n) listener_.onRequestSettled(handle, Reason::kNone);
+  for (const mirror::RequestId request : std::exchange(written_, {})) {
+    listener_.onRequestSettled(request, Reason::kNone);
   }
   for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);
 }

@@ -47,17 +47,19 @@ class FakeSink final : public mirror::Sink {
     return Reason::kNone;
   }
   Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
-  Reason beginRequest(mirror::ConnectionHandle handle,
-                      const mirror::RequestInfo& request) override {
-    return data(handle, request.head.bytes);
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override {
+    return data(id.connection, request.head.bytes);
   }
   bool wantsContent() const override { return false; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t>) override {
     ++bodyCalls;
-    return data(handle, raw);
+    return data(id.connection, raw);
   }
-  void endRequest(mirror::ConnectionHandle handle) override { ++live.at(handle).requests; }
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField>) override {
+    ++live.at(id.connection).requests;
+  }
+  void cancelRequest(mirror::RequestId, Reason) override {}
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
     received.closed = true;
@@ -78,9 +80,9 @@ class FakeSink final : public mirror::Sink {
     live.erase(handle);
     listener_.onSettled(handle, fate);
   }
-  /// That of its oldest request does.
-  void settleRequest(mirror::ConnectionHandle handle, Reason fate) {
-    listener_.onRequestSettled(handle, fate);
+  /// That of one request does.
+  void settleRequest(mirror::RequestId request, Reason fate) {
+    listener_.onRequestSettled(request, fate);
   }
   /// Of all closed ones.
   void settleClosed() {

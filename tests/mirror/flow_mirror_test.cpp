@@ -446,7 +446,7 @@ TEST_F(FlowMirrorTest, OnlySelectedRequestsReachTheSink) {
   EXPECT_EQ(sink_->live.at(handle).requests, 2);
   EXPECT_EQ(ledger().requests.open, 2U);
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kFiltered), 2U);
-  sink_->settleRequest(handle, Reason::kNone);
+  sink_->settleRequest({handle, 1}, Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);
   feed(client.fin(static_cast<std::uint32_t>(all.size())));
@@ -480,7 +480,7 @@ TEST_F(FlowMirrorTest, AMalformedRequestCutsItsConnection) {
   ASSERT_EQ(sink_->live.size(), 1U);
   EXPECT_EQ(sink_->live.begin()->second.bytes, get("/api"));
   EXPECT_EQ(sink_->live.begin()->second.cut, Reason::kMalformed);
-  sink_->settleRequest(sink_->live.begin()->first, Reason::kNone);
+  sink_->settleRequest({sink_->live.begin()->first, 1}, Reason::kNone);
   sink_->settle(sink_->live.begin()->first, Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);

@@ -25,14 +25,15 @@ class Feeder final : public http::RequestListener {
 
   void onHead(const http::RequestHead& head) override {
     const mirror::RequestInfo request{head, WallTime(std::chrono::seconds(1))};
+    ++number_;
     judged = sink_.judgeRequest(request);
-    if (judged == Reason::kNone) begun = sink_.beginRequest(handle_, request);
+    if (judged == Reason::kNone) begun = sink_.beginRequest({handle_, number_}, request);
   }
   void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) override {
-    if (judged == Reason::kNone) sink_.requestBody(handle_, raw, content);
+    if (judged == Reason::kNone) sink_.requestBody({handle_, number_}, raw, content);
   }
   void onRequestEnd() override {
-    if (judged == Reason::kNone) sink_.endRequest(handle_);
+    if (judged == Reason::kNone) sink_.endRequest({handle_, number_}, {});
   }
   void onOther(std::span<const std::uint8_t> bytes) override { sink_.data(handle_, bytes); }
 
@@ -42,6 +43,7 @@ class Feeder final : public http::RequestListener {
  private:
   mirror::Sink& sink_;
   const ConnectionHandle handle_;
+  std::uint32_t number_ = 0;
   http::Http1Parser parser_;
 };
 
