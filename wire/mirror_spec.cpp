@@ -13,7 +13,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 4> kLaterKeys = {"redact", "mark", "h2", "responses"};
+constexpr std::array<std::string_view, 3> kLaterKeys = {"redact", "mark", "h2"};
 
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
@@ -194,6 +194,8 @@ MirrorSpec parsePushSpec(std::string_view json) {
       const auto rate = jsonUnsigned(value);
       if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
       spec.requests.rate = checkRate(key, *rate);
+    } else if (key == "responses") {
+      throw SpecError(key, "responses: a push mirror has none; GET /v1/stream carries them");
     } else {
       refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
     }

@@ -51,11 +51,12 @@ struct MirrorSpec {
   Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
   std::vector<Network> sources;            // Empty: everybody.
   RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
+  bool responses = false;  // The pod's answers too; only in the streams `frames` and `ndjson`.
 
   /// Whether the mirror is one of HTTP requests: it selects among them, or its format holds nothing
   /// else. Else it is one of connections.
   bool ofRequests() const {
-    return requests != RequestSelection{} ||
+    return requests != RequestSelection{} || responses ||
            (to.empty() && (format == Format::kNdjson || format == Format::kHttp));
   }
 };

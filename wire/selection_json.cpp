@@ -38,6 +38,7 @@ Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec) {
     object->set("sample", sample);
   }
   if (requests.rate > 0) object->set("rate", requests.rate);
+  if (spec.responses) object->set("responses", true);
   return object;
 }
 

@@ -133,6 +133,10 @@ void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
   if (!spec.requests.by.empty() && spec.requests.percent == 0) {
     throw SpecError(names.by, names.by + ": says nothing without " + names.percent);
   }
+  if (spec.responses && spec.format != Format::kFrames && spec.format != Format::kNdjson) {
+    throw SpecError("responses", "responses: the format \"" + std::string(formatName(spec.format)) +
+                                     "\" has none; \"frames\" and \"ndjson\" carry them");
+  }
   if (spec.ofRequests() && spec.protocol != Protocol::kTcp) {
     throw SpecError("protocol", "protocol: HTTP requests are selected in tcp alone");
   }

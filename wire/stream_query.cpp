@@ -12,7 +12,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 2> kLaterKeys = {"redact", "responses"};
+constexpr std::array<std::string_view, 1> kLaterKeys = {"redact"};
 constexpr std::array<std::string_view, 4> kRepeatable = {"port", "source", "method", "header"};
 
 // Calls `take` with each of the parts between commas, empty ones included.
@@ -63,11 +63,12 @@ void readHeader(MirrorSpec& spec, std::string_view value) {
   addHeader(spec, "header", value.substr(0, colon), value.substr(colon + 1));
 }
 
-bool readProbes(std::string_view value) {
-  if (value != "true" && value != "false") {
-    throw SpecError("probes", "probes: true or false is wanted, not " + inQuotes(value));
+bool readFlag(const std::string& key, std::string_view value) {
+  const bool yes = value == "true" || value == "1";
+  if (!yes && value != "false" && value != "0") {
+    throw SpecError(key, key + ": true or false is wanted, not " + inQuotes(value));
   }
-  return value == "true";
+  return yes;
 }
 
 /// The keys that select requests; false if `key` is none of them.
@@ -80,7 +81,7 @@ bool readSelection(MirrorSpec& spec, const std::string& key, const std::string& 
   } else if (key == "header") {
     readHeader(spec, value);
   } else if (key == "probes") {
-    requests.probes = readProbes(value);
+    requests.probes = readFlag(key, value);
   } else if (key == "percent") {
     requests.percent = checkPercent(key, readNumber<double>(key, value));
   } else if (key == "by") {
@@ -140,6 +141,8 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
       spec.ttl = checkTtl(key, value);
     } else if (key == "midstream") {
       spec.midstream = checkMidstream(key, value);
+    } else if (key == "responses") {
+      spec.responses = readFlag(key, value);
     } else if (key == "format") {
       spec.format = readFormat(value);
     } else if (key == "to") {
@@ -171,6 +174,7 @@ std::string toQuery(const MirrorSpec& spec) {
   if (requests.percent > 0) appendPair(query, "percent", numberText(requests.percent));
   if (!requests.by.empty()) appendPair(query, "by", requests.by);
   if (requests.rate > 0) appendPair(query, "rate", std::to_string(requests.rate));
+  if (spec.responses) appendPair(query, "responses", "true");
   return query;
 }
 

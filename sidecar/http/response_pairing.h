@@ -66,6 +66,10 @@ class ResponsePairing final : private ResponseListener {
 
   /// Why nothing can be paired; kNone if it can.
   Reason lost() const { return lost_; }
+  /// No request waits for its response, wanted or not, and none is lost.
+  bool idle() const {
+    return pending_.empty() && lost_ == Reason::kNone && !parser_->midResponse();
+  }
   /// Whether a request wants its response still.
   bool waits() const { return wanted_ != 0; }
   /// Bytes of memory, roughly.

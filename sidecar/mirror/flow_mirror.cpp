@@ -28,11 +28,18 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
   if (identity_.spec.protocol == wire::Protocol::kTcp && joins) {
     stage_.emplace(identity_.spec, *sink_, ledger_);
   }
+  if (identity_.spec.responses && stage_ && sink_->responses() != nullptr) {
+    ledger_.responses.emplace();
+    responses_.emplace(selection_, *sink_->responses(), *ledger_.responses);
+    stage_->follow(*responses_);
+    table_.addMirror(reassembly::responseSlot(slot_), *responses_,
+                     reassembly::FlowTable::AfterGap::kNothing);
+  }
   table_.addMirror(slot_, *this);
 }
 
 FlowMirror::~FlowMirror() {
-  if (attached_) table_.removeMirror(slot_);
+  if (attached_) FlowMirror::endCapture();
 }
 
 void FlowMirror::onPacket(const capture::RawPacket& raw) {
@@ -59,11 +66,18 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
   const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
   // The pod's own RSTs. On loopback libpcap shows them as inbound.
   const bool resetByServer = packet.has(capture::kRst) && mirroredPorts_[packet.source.port];
+  if (responses_ && !toServer && mirroredPorts_[packet.source.port]) addResponse(packet);
   if (!toServer && !resetByServer) return;
   ++ledger_.packets.seen;
   ++ledger_.packets.open;
   const Reason alone = table_.add(slot_, packet, toServer, now_);
   if (alone != Reason::kNone) ledger_.packets.settle(alone);
+}
+
+void FlowMirror::addResponse(Packet packet) {
+  // To the table the pod is this direction's client, which opens it without ACK.
+  if (packet.has(capture::kSyn)) packet.flags &= static_cast<std::uint8_t>(~capture::kAck);
+  table_.add(reassembly::responseSlot(slot_), packet, true, now_);
 }
 
 TimePoint FlowMirror::flush(TimePoint now) {
@@ -139,6 +153,7 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
   const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
   if (refused == Reason::kNone) return refused;
   stage_->end(handle, refused);
+  if (responses_) responses_->requestsOver(flow, false);
   if (stage_->inSink(handle)) {
     closeInSink(flow, handle, refused, false);
     return refused;
@@ -191,6 +206,7 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     if (begin(flow, hello.held()) != Reason::kNone) return;
     handle = find(flow.id);
   }
+  if (responses_) responses_->requestsOver(flow, reset);
   if (connections_[handle].staged) {
     const Reason fate = stage_->end(handle, reason);
     if (!stage_->inSink(handle)) {
@@ -217,8 +233,11 @@ void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
 }
 
 void FlowMirror::endCapture() {
-  table_.removeMirror(slot_);
   attached_ = false;
+  table_.removeMirror(slot_);
+  if (!responses_) return;
+  table_.removeMirror(reassembly::responseSlot(slot_));
+  responses_->finish();
 }
 
 void FlowMirror::finish() {

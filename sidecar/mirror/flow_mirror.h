@@ -12,6 +12,7 @@
 #include "http/tls_hello.h"
 #include "mirror/mirror.h"
 #include "mirror/request_stage.h"
+#include "mirror/response_stage.h"
 #include "mirror/selection.h"
 #include "mirror/sink.h"
 #include "reassembly/flow_table.h"
@@ -41,7 +42,9 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   void onPacket(const capture::RawPacket& raw) override;
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
-  bool settled() const override { return ledger_.connections.open == 0; }
+  bool settled() const override {
+    return ledger_.connections.open == 0 && (!ledger_.responses || ledger_.responses->open == 0);
+  }
   void finish() override;
   bool done() const override { return sink_->done(); }
   const std::string& lostPurpose() const override { return lostPurpose_; }
@@ -64,6 +67,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
   void onRequestSettled(RequestId request, Reason fate) override;
+  void onResponseSettled(Reason fate) override { ledger_.responses->settle(fate); }
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 
   Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
@@ -72,6 +76,8 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// The next bytes of a staged connection.
   Reason stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                std::span<const std::uint8_t> bytes);
+  /// A packet that the pod has sent, in a mirror of responses.
+  void addResponse(capture::Packet packet);
   void setTime(TimePoint now);
   /// For how long before this event, since the wake, nothing can have come of its flow if nothing
   /// is in the table. 0 if that cannot be told.
@@ -110,7 +116,8 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   std::vector<ConnectionHandle> byFlow_;                         // Indexed by FlowId::index.
   std::unordered_map<std::uint32_t, http::TlsHello> undecided_;  // By FlowId::index; rarely any.
   std::optional<RequestStage> stage_;                            // TCP only.
-  std::unique_ptr<Sink> sink_;  // Last: it may report until it is gone.
+  std::unique_ptr<Sink> sink_;  // Late: it may report until it is gone.
+  std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };
 
 }  // namespace dormouse::mirror

@@ -36,6 +36,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
   now_ = now;
   refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
+  connection.answered = connection.answered || flow.answered;
   const Reason refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
                                      : feedOpen(connection, bytes, sinceWake);
   flow_ = nullptr;
@@ -120,6 +121,18 @@ void RequestStage::onHead(const http::RequestHead& head) {
   connection.taking = false;
   ++connection.number;
   if (refusal_ != Reason::kNone) return;
+  take(connection, head);
+  if (responses_ != nullptr && head.majorVersion == 1) followResponse(connection, head);
+}
+
+void RequestStage::followResponse(Connection& connection, const http::RequestHead& head) {
+  std::optional<ResponseStage::Taken> taken;
+  if (connection.taking) taken = {handle_, connection.number, connection.taken};
+  const bool fresh = connection.number == 1 || std::exchange(connection.answered, false);
+  responses_->begin(*flow_, head, taken, fresh);
+}
+
+void RequestStage::take(Connection& connection, const http::RequestHead& head) {
   const RequestInfo request{head, flow_->timestamp};
   Reason reason = gate_.select(head);
   if (reason == Reason::kNone) reason = sink_.judgeRequest(request);
@@ -137,6 +150,7 @@ void RequestStage::onHead(const http::RequestHead& head) {
   ++ledger_.requests.seen;
   ++ledger_.requests.open;
   ++connection.open;
+  ++connection.taken;
   connection.taking = true;
   ledger_.bytes += http::headSize(head);
 }
@@ -168,6 +182,7 @@ void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
   connection.inRequest = false;
   passCollected();
+  if (responses_ != nullptr) responses_->requestEnded(*flow_);
   if (connection.taking && refusal_ == Reason::kNone) {
     sink_.endRequest({handle_, connection.number}, {});
   }

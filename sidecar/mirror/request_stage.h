@@ -11,6 +11,7 @@
 #include "http/http1_parser.h"
 #include "mirror/budget.h"
 #include "mirror/request_gate.h"
+#include "mirror/response_stage.h"
 #include "mirror/sink.h"
 #include "reassembly/flow.h"
 #include "wire/ledger.h"
@@ -31,6 +32,9 @@ class RequestStage final : private http::RequestListener {
 
   /// Throws http::PatternError. REQUIRES: sink and ledger outlive the stage.
   RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger);
+
+  /// Tells it of every request. To be called before anything else; REQUIRES: it outlives the stage.
+  void follow(ResponseStage& responses) { responses_ = &responses; }
 
   bool ofRequests() const { return ofRequests_; }
 
@@ -61,7 +65,9 @@ class RequestStage final : private http::RequestListener {
     std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
     std::size_t charge = 0;                     // What both take of memory_.
     std::uint32_t number = 0;                   // Of its latest request.
-    std::uint32_t open = 0;                     // Requests taken whose fate is not known.
+    std::uint32_t taken = 0;                    // Requests that the sink has taken.
+    std::uint32_t open = 0;                     // Of these, whose fate is not known.
+    bool answered = false;  // Since its latest head, a segment acknowledged more than before.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;
     bool isHttp = false;     // A request has come.
@@ -79,6 +85,9 @@ class RequestStage final : private http::RequestListener {
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason openInSink();
+  /// Hands the request to the sink, or counts why not.
+  void take(Connection& connection, const http::RequestHead& head);
+  void followResponse(Connection& connection, const http::RequestHead& head);
   void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
@@ -91,6 +100,7 @@ class RequestStage final : private http::RequestListener {
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;
+  ResponseStage* responses_ = nullptr;
   Budget memory_{kMemory};
   std::vector<Connection> connections_;  // By handle.
 
