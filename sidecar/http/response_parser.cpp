@@ -11,7 +11,7 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kUsualFields = 16;
+constexpr std::size_t kUsualResponseFields = 16;
 constexpr std::size_t kStatusLine = sizeof("HTTP/1.1 200") - 1;
 
 /// RFC 9112, 4 wants a space before the phrase even if there is none; not every server sends it.
@@ -57,7 +57,7 @@ void ResponseParser::takeHead(Bytes& bytes, ResponseListener& listener) {
 void ResponseParser::begin(Bytes bytes, ResponseListener& listener) {
   ResponseHead head;
   std::vector<HeaderField> fields;
-  fields.reserve(kUsualFields);
+  fields.reserve(kUsualResponseFields);
   std::string wrong = parseResponseHead(bytes, fields, head);
   if (!wrong.empty()) return fail(std::move(wrong));
   if (head.interim()) return;

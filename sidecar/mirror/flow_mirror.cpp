@@ -152,7 +152,7 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
                          std::span<const std::uint8_t> bytes) {
   const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
   if (refused == Reason::kNone) return refused;
-  stage_->end(handle, refused);
+  stage_->end(handle, flow, refused);
   if (responses_) responses_->requestsOver(flow, false);
   if (stage_->inSink(handle)) {
     closeInSink(flow, handle, refused, false);
@@ -208,7 +208,7 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
   }
   if (responses_) responses_->requestsOver(flow, reset);
   if (connections_[handle].staged) {
-    const Reason fate = stage_->end(handle, reason);
+    const Reason fate = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {
       release(handle, fate);
       settleFlow(flow, fate);

@@ -13,6 +13,7 @@ using ParserState = http::Http1Parser::State;
 RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
     : protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
+      carriesRaw_(spec.requests == wire::RequestSelection{} && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
       gate_(spec.requests) {}
@@ -69,7 +70,7 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
     return Reason::kMalformed;
   }
-  connection.tunnel = state == ParserState::kTunnel;
+  connection.tunnel = state == ParserState::kTunnel || connection.raw;
   const bool between = state == ParserState::kHttp && !connection.parser->midRequest();
   if (connection.tunnel || between) connection.parser.reset();
   return Reason::kNone;
@@ -189,12 +190,23 @@ void RequestStage::onRequestEnd() {
 }
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
-  const Connection& connection = connections_[handle_];
+  Connection& connection = connections_[handle_];
   if (!connection.isHttp) {
-    refusal_ = ofRequests_ ? Reason::kFiltered : Reason::kNone;
+    if (ofRequests_) passRaw(connection, bytes);
   } else if (connection.taking && refusal_ == Reason::kNone) {
     pass(bytes);
   }
+}
+
+void RequestStage::passRaw(Connection& connection, std::span<const std::uint8_t> bytes) {
+  if (refusal_ != Reason::kNone) return;
+  if (!carriesRaw_) {
+    refusal_ = Reason::kFiltered;
+    return;
+  }
+  connection.raw = connection.taking = true;
+  refusal_ = openInSink();
+  if (refusal_ == Reason::kNone) pass(bytes);
 }
 
 std::size_t RequestStage::waiting() const {
@@ -203,8 +215,11 @@ std::size_t RequestStage::waiting() const {
                     [](const Connection& one) { return one.search != nullptr; }));
 }
 
-Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
+Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow,
+                         Reason reason) {
   handle_ = handle;
+  flow_ = &flow;
+  refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
   const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
@@ -218,7 +233,13 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
     reason = pass(connection.parser->held());
+  } else if (!connection.isHttp && connection.parser && state == ParserState::kDeciding &&
+             reason == Reason::kNone) {
+    // The same of a whole connection.
+    passRaw(connection, connection.parser->held());
+    reason = refusal_;
   }
+  flow_ = nullptr;
   const bool notJoined = connection.search != nullptr;
   // The sink may take its time to settle the connection: nothing else is kept for as long.
   connection.search.reset();

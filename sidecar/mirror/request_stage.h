@@ -20,7 +20,8 @@ namespace dormouse::mirror {
 
 /// Follows the connections that it is given, request by request. In a mirror of requests these are
 /// all, and the sink is handed the selected requests alone: a connection is opened there with its
-/// first one. In any other mirror they are those that were open before it: they go to the sink from
+/// first one. One without requests is left out as kFiltered, unless nothing was to be selected and
+/// the sink takes it as it is. In any other mirror they are those that were open before it: they go to the sink from
 /// their first request on, as they are.
 ///
 /// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
@@ -48,7 +49,7 @@ class RequestStage final : private http::RequestListener {
   /// The connection has ended, for that reason or by itself (kNone). From now on only its requests
   /// whose fate is open are remembered. Returns its fate; meaningless if inSink(), for then the
   /// sink will tell.
-  Reason end(ConnectionHandle handle, Reason reason);
+  Reason end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
   /// Connections whose entry is not found yet.
@@ -74,6 +75,7 @@ class RequestStage final : private http::RequestListener {
     bool inRequest = false;  // One has begun and not ended.
     bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
     bool tunnel = false;     // Whatever comes now is no HTTP/1.
+    bool raw = false;        // It never was, and goes to the sink.
     bool inSink = false;
   };
 
@@ -81,6 +83,8 @@ class RequestStage final : private http::RequestListener {
   void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) override;
   void onRequestEnd() override;
   void onOther(std::span<const std::uint8_t> bytes) override;
+  /// Opens a connection without requests in the sink.
+  void passRaw(Connection& connection, std::span<const std::uint8_t> bytes);
 
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
@@ -97,6 +101,7 @@ class RequestStage final : private http::RequestListener {
 
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool carriesRaw_;  // Connections without requests go to the sink as they are.
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;

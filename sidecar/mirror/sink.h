@@ -144,6 +144,8 @@ class Sink : public ConnectionIntake, public RequestIntake {
   /// What is wrong at the other end, for the verdict: "nothing listens on 127.0.0.1:3000". Empty if
   /// nothing is. Valid until the next call.
   virtual std::string_view trouble() const = 0;
+  /// Whether it takes connections without requests, beside those with.
+  virtual bool carriesRaw() const { return true; }
   /// Null if the sink cannot carry responses. Lives as long as the sink.
   virtual ResponseIntake* responses() { return nullptr; }
 };

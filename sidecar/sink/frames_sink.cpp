@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t kOpenRoom = 96;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
+constexpr std::size_t kResponseRoom = 80;  // Without head and body.
+
+std::span<const std::uint8_t> bytesOf(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 // A payload above a record's maximum is split; each part has a header of its own.
 constexpr std::size_t dataRoom(std::size_t payload) {
@@ -69,10 +74,39 @@ Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_
 }
 
 void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
-  closing_.push_back(Closing{buffer_.appended(), id, slots_[id.connection].stream, true});
+  closing_.push_back(Closing{buffer_.appended(), id, slots_[id.connection].stream, Kind::kRequest});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
+
+Reason FramesSink::response(const mirror::ResponseInfo& info) {
+  if (buffer_.gone()) return Reason::kSinkClosed;
+  wire::ResponseFrame frame{.connection = info.connection,
+                            .request = info.position,
+                            .status = 0,
+                            .missing = info.missing,
+                            .latency = std::nullopt,
+                            .bodyBytes = 0,
+                            .head = {},
+                            .body = {}};
+  if (info.response != nullptr) {
+    frame.status = static_cast<std::uint16_t>(info.response->status);
+    frame.latency = info.response->latency;
+    frame.bodyBytes = info.response->bodyBytes;
+    frame.head = bytesOf(info.response->head);
+    frame.body = bytesOf(info.response->body);
+  }
+  const std::size_t room = kResponseRoom + frame.head.size() + frame.body.size();
+  if (!buffer_.fits(room)) buffer_.flush();
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
+  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  wire::appendResponse(*out, frame);
+  if (info.response != nullptr) {
+    closing_.push_back(Closing{buffer_.appended(), {}, info.connection, Kind::kResponse});
+  }
+  return Reason::kNone;
+}
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
@@ -96,7 +130,7 @@ bool FramesSink::appendClose(const Owed& owed) {
   wire::appendClose(*out, owed.frame);
   if (owed.handle)
     closing_.push_back(
-        Closing{buffer_.appended(), {*owed.handle, 0}, owed.frame.connection, false});
+        Closing{buffer_.appended(), {*owed.handle, 0}, owed.frame.connection, Kind::kConnection});
   return true;
 }
 
@@ -150,7 +184,9 @@ void FramesSink::settle() {
 }
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
-  if (!closing.request) {
+  if (closing.kind == Kind::kResponse) {
+    listener_.onResponseSettled(fate);
+  } else if (closing.kind == Kind::kConnection) {
     listener_.onSettled(closing.id.connection, fate);
   } else if (slots_[closing.id.connection].stream == closing.stream) {  // Else another's by now.
     listener_.onRequestSettled(closing.id, fate);

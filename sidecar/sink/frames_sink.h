@@ -28,7 +28,7 @@ struct StreamOptions {
 /// A connection is delivered once the socket has taken its close record. One that does not fit the
 /// budget is shed whole: nothing more of it is sent but its close record, which names the reason
 /// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
-class FramesSink final : public mirror::Sink {
+class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
   FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket, mirror::SinkListener& listener,
@@ -48,25 +48,32 @@ class FramesSink final : public mirror::Sink {
   void finish(const std::function<std::string()>& report) override;
   bool done() const override { return closed_ || (buffer_.gone() && goneTold_); }
   std::string_view trouble() const override { return {}; }
+  mirror::ResponseIntake* responses() override { return this; }
 
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
     bool open = false;
   };
-  /// A connection that came to its own end, or a request: delivered once written() has reached
-  /// `end`.
+  enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
+  /// A connection that came to its own end, a request, or a response: delivered once written() has
+  /// reached `end`.
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
     std::uint64_t stream;
-    bool request;
+    Kind kind;
   };
   /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
   struct Owed {
     wire::CloseFrame frame;
     std::optional<mirror::ConnectionHandle> handle;
   };
+
+  std::uint64_t numberOf(mirror::ConnectionHandle handle) const override {
+    return slots_[handle].stream;
+  }
+  Reason response(const mirror::ResponseInfo& info) override;
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
