@@ -13,7 +13,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 3> kLaterKeys = {"redact", "mark", "h2"};
+constexpr std::array<std::string_view, 2> kLaterKeys = {"redact", "mark"};
 
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
@@ -117,6 +117,10 @@ std::string_view midstreamName(Midstream midstream) {
   return midstream == Midstream::kHttp ? "http" : "raw";
 }
 
+std::string_view http2Name(Http2 http2) {
+  return http2 == Http2::kRequests ? "requests" : "raw";
+}
+
 std::string_view formatName(Format format) {
   switch (format) {
     case Format::kFrames:
@@ -186,6 +190,8 @@ MirrorSpec parsePushSpec(std::string_view json) {
       spec.ttl = checkTtl(key, wantString(key, value));
     } else if (key == "midstream") {
       spec.midstream = checkMidstream(key, wantString(key, value));
+    } else if (key == "h2") {
+      spec.http2 = checkHttp2(key, wantString(key, value));
     } else if (key == "filter") {
       readFilter(spec, value);
     } else if (key == "sample") {

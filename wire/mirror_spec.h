@@ -18,10 +18,13 @@ namespace dormouse::wire {
 
 enum class Protocol : std::uint8_t { kTcp, kUdp };
 enum class Midstream : std::uint8_t { kHttp, kRaw };
+/// How connections of HTTP/2 are handed on: request by request, or as the bytes they are.
+enum class Http2 : std::uint8_t { kRequests, kRaw };
 enum class Format : std::uint8_t { kFrames, kPcap, kNdjson, kHttp };
 
 std::string_view protocolName(Protocol protocol);
 std::string_view midstreamName(Midstream midstream);
+std::string_view http2Name(Http2 http2);
 std::string_view formatName(Format format);
 
 /// Which HTTP requests. What is not set selects everything but the kubelet's probes.
@@ -49,9 +52,13 @@ struct MirrorSpec {
   Format format = Format::kFrames;         // Stream only.
   std::chrono::seconds ttl{0};             // 0: the agent's default. The agent checks the maximum.
   Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
+  Http2 http2 = Http2::kRequests;          // Means nothing for UDP and `pcap`.
   std::vector<Network> sources;            // Empty: everybody.
   RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
   bool responses = false;  // The pod's answers too; only in the streams `frames` and `ndjson`.
+
+  /// Whether connections of HTTP/2 are taken apart.
+  bool splitsHttp2() const { return protocol == Protocol::kTcp && http2 == Http2::kRequests; }
 
   /// Whether the mirror is one of HTTP requests: it selects among them, or its format holds nothing
   /// else. Else it is one of connections.

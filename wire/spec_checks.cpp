@@ -34,6 +34,12 @@ Midstream checkMidstream(const std::string& key, std::string_view text) {
   throw SpecError(key, key + ": \"http\" or \"raw\" is wanted, not " + inQuotes(text));
 }
 
+Http2 checkHttp2(const std::string& key, std::string_view text) {
+  if (text == "requests") return Http2::kRequests;
+  if (text == "raw") return Http2::kRaw;
+  throw SpecError(key, key + ": \"requests\" or \"raw\" is wanted, not " + inQuotes(text));
+}
+
 std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
   const bool bare = text.find_first_not_of("0123456789") == std::string_view::npos;
   const auto ttl = parseDuration(std::string(text) + (bare ? "s" : ""));
@@ -144,6 +150,9 @@ void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
     throw SpecError("midstream",
                     "midstream: \"raw\" hands on bytes from the middle of requests, "
                     "among which none can be selected");
+  }
+  if (spec.ofRequests() && spec.http2 == Http2::kRaw) {
+    throw SpecError("h2", "h2: \"raw\" hands on bytes, among which no requests can be selected");
   }
   if (spec.requests != RequestSelection{} && spec.to.empty() && spec.format == Format::kPcap) {
     throw SpecError("format",

@@ -143,6 +143,8 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
       spec.midstream = checkMidstream(key, value);
     } else if (key == "responses") {
       spec.responses = readFlag(key, value);
+    } else if (key == "h2") {
+      spec.http2 = checkHttp2(key, value);
     } else if (key == "format") {
       spec.format = readFormat(value);
     } else if (key == "to") {
@@ -162,6 +164,7 @@ std::string toQuery(const MirrorSpec& spec) {
   appendPair(query, "protocol", protocolName(spec.protocol));
   appendPair(query, "format", formatName(spec.format));
   appendPair(query, "midstream", midstreamName(spec.midstream));
+  if (spec.http2 != Http2::kRequests) appendPair(query, "h2", http2Name(spec.http2));
   if (spec.ttl.count() != 0) appendPair(query, "ttl", formatDuration(spec.ttl));
   for (const Network& source : spec.sources) appendPair(query, "source", source.toString());
   const RequestSelection& requests = spec.requests;

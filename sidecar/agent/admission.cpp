@@ -8,6 +8,7 @@
 #include "common/units.h"
 #include "mirror/request_gate.h"
 #include "mirror/request_stage.h"
+#include "mirror/response_stage.h"
 
 namespace dormouse::agent {
 namespace {
@@ -61,7 +62,8 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
   return spec;
 }
 
-void admitOneMore(const Settings& settings, const std::vector<std::string>& owners) {
+void admitOneMore(const Settings& settings, const std::vector<std::string>& owners,
+                  std::size_t ofResponses) {
   const std::size_t wanted = owners.size() + 1;
   if (wanted > settings.mirror.maxMirrors) {
     std::map<std::string, int> byOwner;
@@ -81,7 +83,8 @@ void admitOneMore(const Settings& settings, const std::vector<std::string>& owne
   }
   const std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
                             settings.reassembly.maxFlows * reassembly::Limits::kBytesPerFlow +
-                            wanted * (settings.mirror.budgetBytes + mirror::RequestStage::kMemory);
+                            wanted * (settings.mirror.budgetBytes + mirror::RequestStage::kMemory) +
+                            ofResponses * mirror::ResponseStage::kMemory;
   if (bytes > settings.memory.limitBytes) {
     throw Problem(503, "with " + std::to_string(wanted) + " mirrors the sidecar may need " +
                            mebibytes(bytes) + ", and its memory limit is " +

@@ -15,7 +15,9 @@ namespace dormouse::agent {
 wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec);
 
 /// Refuses one mirror more than fits: a Problem 409 when `owners` (one entry per mirror that there
-/// is) are as many as may be, 503 when its ring or its buffers would not fit.
-void admitOneMore(const Settings& settings, const std::vector<std::string>& owners);
+/// is) are as many as may be, 503 when its ring or its buffers would not fit. `ofResponses`: how many
+/// of all these, the new one included, are to show responses.
+void admitOneMore(const Settings& settings, const std::vector<std::string>& owners,
+                  std::size_t ofResponses = 0);
 
 }  // namespace dormouse::agent

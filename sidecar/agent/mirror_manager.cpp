@@ -87,8 +87,12 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
   if (shuttingDown_) throw Problem(503, "the sidecar is shutting down");
   std::vector<std::string> owners;
   owners.reserve(active_.size());
-  for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
-  admitOneMore(settings_, owners);
+  std::size_t ofResponses = identity.spec.responses ? 1 : 0;
+  for (const auto& [id, other] : active_) {
+    owners.push_back(other.identity.owner);
+    ofResponses += other.identity.spec.responses ? 1 : 0;
+  }
+  admitOneMore(settings_, owners, ofResponses);
   active_[identity.id] =
       Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, false, std::nullopt};
   return identity;

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "http/tls_hello.h"
+#include "http/opening.h"
 #include "mirror/mirror.h"
 #include "mirror/request_stage.h"
 #include "mirror/response_stage.h"
@@ -26,7 +26,10 @@ namespace dormouse::mirror {
 /// 2. ledger_.packets.open == packets of those flows.
 /// 3. A connection record is live from the flow's first payload byte until its fate is known. The
 ///    sink knows of it all that time, unless it is staged: then RequestStage::inSink() tells.
-class FlowMirror final : public Mirror, private reassembly::FlowListener, private SinkListener {
+class FlowMirror final : public Mirror,
+                         private reassembly::FlowListener,
+                         private SinkListener,
+                         private FlowOwner {
  public:
   /// Makes the sink that reports to the given listener.
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
@@ -59,6 +62,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
     bool live = false;           // False: the record is free.
     bool ended = false;          // The flow is over, the sink still at work.
     bool staged = false;         // Its bytes go through the stage.
+    bool part = false;           // The flow goes on as another connection, which counts for both.
     Reason cut = Reason::kNone;  // Why the flow was cut, if it was.
   };
 
@@ -69,8 +73,10 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   void onRequestSettled(RequestId request, Reason fate) override;
   void onResponseSettled(Reason fate) override { ledger_.responses->settle(fate); }
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
+  ConnectionHandle split(ConnectionHandle handle) override;
 
-  Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
+  /// `http2`: it begins with the preface of HTTP/2, whose requests are to be followed.
+  Reason begin(const reassembly::FlowView& flow, bool http2, std::span<const std::uint8_t> held);
   Reason deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
                  std::span<const std::uint8_t> bytes);
   /// The next bytes of a staged connection.
@@ -88,7 +94,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// Settles a flow that has no connection record.
   Reason settleFlow(const reassembly::FlowView& flow, Reason fate);
   /// What is known of a flow that is not decided yet; nothing is held if it is a new one.
-  http::TlsHello takeUndecided(reassembly::FlowId flow);
+  http::Opening takeUndecided(reassembly::FlowId flow);
   /// The connection of a flow, or kNoConnection.
   ConnectionHandle find(reassembly::FlowId flow) const;
   ConnectionHandle allocate(reassembly::FlowId flow);
@@ -113,9 +119,9 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   std::vector<bool> mirroredPorts_;
   std::vector<Connection> connections_;
   std::vector<ConnectionHandle> free_;
-  std::vector<ConnectionHandle> byFlow_;                         // Indexed by FlowId::index.
-  std::unordered_map<std::uint32_t, http::TlsHello> undecided_;  // By FlowId::index; rarely any.
-  std::optional<RequestStage> stage_;                            // TCP only.
+  std::vector<ConnectionHandle> byFlow_;                        // Indexed by FlowId::index.
+  std::unordered_map<std::uint32_t, http::Opening> undecided_;  // By FlowId::index; rarely any.
+  std::optional<RequestStage> stage_;                           // TCP only.
   std::unique_ptr<Sink> sink_;  // Late: it may report until it is gone.
   std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };

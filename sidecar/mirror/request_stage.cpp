@@ -3,26 +3,42 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/head_parser.h"
+#include "http/http2_upgrade.h"
+
 namespace dormouse::mirror {
 namespace {
 
 using ParserState = http::Http1Parser::State;
 
+/// A mirror of connections leaves nothing out, the kubelet's probes neither.
+wire::RequestSelection selectionOf(const wire::MirrorSpec& spec) {
+  wire::RequestSelection selection = spec.requests;
+  if (!spec.ofRequests()) selection.probes = true;
+  return selection;
+}
+
 }  // namespace
 
-RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
-    : protocol_(spec.protocol),
+RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink,
+                           wire::Ledger& ledger)
+    : owner_(owner),
+      protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
       carriesRaw_(spec.requests == wire::RequestSelection{} && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
-      gate_(spec.requests) {}
+      gate_(selectionOf(spec)) {}
 
-void RequestStage::add(ConnectionHandle handle, bool fromStart) {
+void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
   Connection& connection = connections_[handle] = Connection{};
   connection.fromStart = fromStart;
-  if (!fromStart) connection.search = std::make_unique<http::EntrySearch>();
+  if (kind == Kind::kHttp2) {
+    connection.http2 = std::make_unique<http::Http2Parser>();
+  } else if (!fromStart) {
+    connection.search = std::make_unique<http::EntrySearch>();
+  }
 }
 
 void RequestStage::remove(ConnectionHandle handle) {
@@ -38,11 +54,19 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
   refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
   connection.answered = connection.answered || flow.answered;
-  const Reason refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
-                                     : feedOpen(connection, bytes, sinceWake);
+  Reason refused = Reason::kNone;
+  if (connection.search && !connection.search->held() && http::looksLikeHttp2(bytes)) {
+    refused = Reason::kJoinedLate;  // Its requests cannot be read without those before them.
+  } else if (connection.http2) {
+    refused = feedHttp2(bytes);
+  } else {
+    refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
+                          : feedOpen(connection, bytes, sinceWake);
+    if (!preface_.empty()) refused = changeToHttp2();
+  }
   flow_ = nullptr;
   if (refused != Reason::kNone) return refused;
-  return recharge(connection) ? Reason::kNone : Reason::kOverBudget;
+  return recharge(connections_[handle_]) ? Reason::kNone : Reason::kOverBudget;
 }
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
@@ -97,6 +121,7 @@ Reason RequestStage::openInSink() {
   ConnectionInfo info;
   info.protocol = protocol_;
   info.fromStart = flow_->fromStart;
+  info.http2 = connections_[handle_].http2 != nullptr;
   info.timestamp = flow_->timestamp;
   info.client = flow_->key.client;
   info.server = flow_->key.server;
@@ -119,41 +144,54 @@ void RequestStage::onHead(const http::RequestHead& head) {
   if (!ofRequests_) return;
   Connection& connection = connections_[handle_];
   connection.isHttp = connection.inRequest = true;
-  connection.taking = false;
   ++connection.number;
-  if (refusal_ != Reason::kNone) return;
-  take(connection, head);
-  if (responses_ != nullptr && head.majorVersion == 1) followResponse(connection, head);
+  followResponse(connection, offerHttp1(head), head);
 }
 
-void RequestStage::followResponse(Connection& connection, const http::RequestHead& head) {
-  std::optional<ResponseStage::Taken> taken;
-  if (connection.taking) taken = {handle_, connection.number, connection.taken};
-  const bool fresh = connection.number == 1 || std::exchange(connection.answered, false);
-  responses_->begin(*flow_, head, taken, fresh);
+bool RequestStage::offerHttp1(const http::RequestHead& head) {
+  const std::uint32_t number = connections_[handle_].number;
+  if (!http::asksForHttp2(head)) return offer(number, head);
+  const std::string text = http::withoutHttp2Question(head);
+  std::vector<http::HeaderField> fields;
+  http::RequestHead plain;
+  // It was a head before, and less of it is one, too.
+  http::parseHead({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, fields, plain);
+  return offer(number, plain);
 }
 
-void RequestStage::take(Connection& connection, const http::RequestHead& head) {
+void RequestStage::followResponse(Connection& connection, bool taken,
+                                  const http::RequestHead& head) {
+  connection.taking = taken;
+  if (taken) ++connection.taken;
+  const bool fresh = std::exchange(connection.answered, false) || connection.number == 1;
+  if (responses_ == nullptr || refusal_ != Reason::kNone) return;
+  std::optional<ResponseStage::Taken> wanted;
+  if (taken) wanted = {handle_, connection.number, connection.taken};
+  responses_->begin(*flow_, head, wanted, fresh);
+}
+
+bool RequestStage::offer(std::uint32_t number, const http::RequestHead& head) {
+  if (refusal_ != Reason::kNone) return false;
+  Connection& connection = connections_[handle_];
   const RequestInfo request{head, flow_->timestamp};
   Reason reason = gate_.select(head);
   if (reason == Reason::kNone) reason = sink_.judgeRequest(request);
   if (reason == Reason::kNone) reason = gate_.admit(now_);
   if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
   if (reason == Reason::kNone) {
-    reason = refusal_ = sink_.beginRequest({handle_, connection.number}, request);
+    reason = refusal_ = sink_.beginRequest({handle_, number}, request);
     if (reason != Reason::kNone) connection.inSink = false;
   }
   if (reason != Reason::kNone) {
     connection.leftOut = reason;
     ledger_.requests.skip(reason);
-    return;
+    return false;
   }
   ++ledger_.requests.seen;
   ++ledger_.requests.open;
   ++connection.open;
-  ++connection.taken;
-  connection.taking = true;
   ledger_.bytes += http::headSize(head);
+  return true;
 }
 
 void RequestStage::onBody(std::span<const std::uint8_t> raw,
@@ -191,7 +229,9 @@ void RequestStage::onRequestEnd() {
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
   Connection& connection = connections_[handle_];
-  if (!connection.isHttp) {
+  if (ofRequests_ && connection.parser && connection.parser->state() == ParserState::kHttp2) {
+    preface_.insert(preface_.end(), bytes.begin(), bytes.end());
+  } else if (!connection.isHttp) {
     if (ofRequests_) passRaw(connection, bytes);
   } else if (connection.taking && refusal_ == Reason::kNone) {
     pass(bytes);
@@ -218,7 +258,7 @@ std::size_t RequestStage::waiting() const {
 Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow,
                          Reason reason) {
   handle_ = handle;
-  flow_ = &flow;
+  const auto* const outer = std::exchange(flow_, &flow);  // It may be called from within feed().
   refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
@@ -239,11 +279,13 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
     passRaw(connection, connection.parser->held());
     reason = refusal_;
   }
-  flow_ = nullptr;
+  flow_ = outer;
   const bool notJoined = connection.search != nullptr;
+  if (connection.http2) endHttp2(connection, unfinished);
   // The sink may take its time to settle the connection: nothing else is kept for as long.
   connection.search.reset();
   connection.parser.reset();
+  connection.http2.reset();
   memory_.give(std::exchange(connection.charge, 0));
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
@@ -266,6 +308,7 @@ bool RequestStage::recharge(Connection& connection) {
   std::size_t charge = 0;
   if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->held();
   if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->held().size();
+  if (connection.http2) charge += sizeof(http::Http2Parser) + connection.http2->memory();
   memory_.give(std::exchange(connection.charge, 0));
   if (!memory_.take(charge)) return false;
   connection.charge = charge;

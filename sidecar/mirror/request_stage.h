@@ -9,6 +9,7 @@
 
 #include "http/entry_search.h"
 #include "http/http1_parser.h"
+#include "http/http2_parser.h"
 #include "mirror/budget.h"
 #include "mirror/request_gate.h"
 #include "mirror/response_stage.h"
@@ -18,28 +19,46 @@
 
 namespace dormouse::mirror {
 
+/// What the stage needs of its mirror.
+class FlowOwner {
+ public:
+  virtual ~FlowOwner() = default;
+  /// The flow of this connection goes on as another connection, whose handle is returned; for the
+  /// sink this one has come to its own end. REQUIRES: the sink has this one.
+  virtual ConnectionHandle split(ConnectionHandle handle) = 0;
+};
+
 /// Follows the connections that it is given, request by request. In a mirror of requests these are
 /// all, and the sink is handed the selected requests alone: a connection is opened there with its
 /// first one. One without requests is left out as kFiltered, unless nothing was to be selected and
-/// the sink takes it as it is. In any other mirror they are those that were open before it: they go to the sink from
-/// their first request on, as they are.
+/// the sink takes it as it is. In any other mirror they are those of HTTP/2, of which the sink is
+/// handed all requests; and those that were open before it: they go to the sink from their first
+/// request on, as they are.
+///
+/// A connection that goes from HTTP/1 to HTTP/2 (a request may ask for it) is two for the sink: the
+/// asking request goes to the first, without the question, so that its receiver stays with HTTP/1.
 ///
 /// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
-/// remembers of unfinished heads is bounded by kMemory, all connections together; between two
-/// requests, and after a connection's end, nothing is remembered.
-class RequestStage final : private http::RequestListener {
+/// remembers of unfinished heads, and for HTTP/2, is bounded by kMemory, all connections together.
+/// Of HTTP/1 nothing is remembered between two requests, and after a connection's end of neither.
+class RequestStage final : private http::RequestListener, private http::Http2Listener {
  public:
-  static constexpr std::size_t kMemory = 1 << 20;
+  static constexpr std::size_t kMemory = 2 << 20;
 
-  /// Throws http::PatternError. REQUIRES: sink and ledger outlive the stage.
-  RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger);
+  enum class Kind : std::uint8_t {
+    kUnknown,  // The bytes will tell.
+    kHttp2,    // It begins with the preface of HTTP/2.
+  };
+
+  /// Throws http::PatternError. REQUIRES: owner, sink and ledger outlive the stage.
+  RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink, wire::Ledger& ledger);
 
   /// Tells it of every request. To be called before anything else; REQUIRES: it outlives the stage.
   void follow(ResponseStage& responses) { responses_ = &responses; }
 
   bool ofRequests() const { return ofRequests_; }
 
-  void add(ConnectionHandle handle, bool fromStart);
+  void add(ConnectionHandle handle, bool fromStart, Kind kind = Kind::kUnknown);
   void remove(ConnectionHandle handle);
 
   /// The next bytes. kNone: go on. Else the connection is over for that reason: inSink() tells
@@ -64,7 +83,8 @@ class RequestStage final : private http::RequestListener {
   struct Connection {
     std::unique_ptr<http::EntrySearch> search;  // Until the entry into an open connection is found.
     std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
-    std::size_t charge = 0;                     // What both take of memory_.
+    std::unique_ptr<http::Http2Parser> http2;   // Once it is HTTP/2.
+    std::size_t charge = 0;                     // What they take of memory_.
     std::uint32_t number = 0;                   // Of its latest request.
     std::uint32_t taken = 0;                    // Requests that the sink has taken.
     std::uint32_t open = 0;                     // Of these, whose fate is not known.
@@ -85,13 +105,25 @@ class RequestStage final : private http::RequestListener {
   void onOther(std::span<const std::uint8_t> bytes) override;
   /// Opens a connection without requests in the sink.
   void passRaw(Connection& connection, std::span<const std::uint8_t> bytes);
+  // Of HTTP/2, in request_stage_http2.cpp.
+  bool onHead(std::uint32_t stream, const http::RequestHead& head) override;
+  void onBadHead(std::uint32_t stream) override;
+  void onBody(std::uint32_t stream, std::span<const std::uint8_t> content) override;
+  void onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) override;
+  void onCancel(std::uint32_t stream, Reason reason) override;
+  /// The connection goes on in HTTP/2 with what onOther() has brought.
+  Reason changeToHttp2();
+  Reason feedHttp2(std::span<const std::uint8_t> bytes);
+  void endHttp2(Connection& connection, Reason unfinished);
 
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason openInSink();
-  /// Hands the request to the sink, or counts why not.
-  void take(Connection& connection, const http::RequestHead& head);
-  void followResponse(Connection& connection, const http::RequestHead& head);
+  /// A request has begun: has it judged, and handed to the sink if it is selected.
+  bool offer(std::uint32_t number, const http::RequestHead& head);
+  bool offerHttp1(const http::RequestHead& head);
+  /// Its response is to be looked for, if responses are wanted.
+  void followResponse(Connection& connection, bool taken, const http::RequestHead& head);
   void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
@@ -99,6 +131,7 @@ class RequestStage final : private http::RequestListener {
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
+  FlowOwner& owner_;
   const wire::Protocol protocol_;
   const bool ofRequests_;
   const bool carriesRaw_;  // Connections without requests go to the sink as they are.
@@ -115,6 +148,7 @@ class RequestStage final : private http::RequestListener {
   TimePoint now_;
   Reason refusal_ = Reason::kNone;
   std::span<const std::uint8_t> body_;  // Collected for a sink that does not want the content.
+  std::vector<std::uint8_t> preface_;   // The first bytes of HTTP/2, behind some of HTTP/1.
 };
 
 }  // namespace dormouse::mirror
