@@ -66,10 +66,19 @@ po::options_description visibleOptions() {
       ("quiet,q", po::bool_switch(), "print the end only")     //
       ("output", po::value<std::string>()->value_name("text|json"),
        "json: one JSON object per line on standard output");
+  po::options_description comparing("Comparing responses");
+  comparing.add_options()  //
+      ("compare", po::bool_switch(),
+       "compare what the local program answers with what the pod does: status and body")  //
+      ("compare-header", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
+       "and this header; may be given several times")  //
+      ("ignore", po::value<std::vector<std::string>>()->composing()->value_name("JSONPATH"),
+       "not these members of JSON bodies, such as $.timestamp, $.items[*].id or $..etag; may be "
+       "given several times");
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(local).add(general);
+  all.add(cluster).add(connection).add(mirror).add(local).add(comparing).add(general);
   return all;
 }
 
@@ -156,6 +165,7 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  if (arguments.compare) query.emplace_back("responses", "true");
   query.emplace_back("format", arguments.command == Command::kPcap ? "pcap" : "frames");
   try {
     return wire::parseStreamSpec(query);
@@ -253,6 +263,36 @@ void readTarget(Arguments& result, const po::variables_map& values,
   }
 }
 
+std::vector<std::string> listOf(const po::variables_map& values, const char* option) {
+  if (values.count(option) == 0) return {};
+  return values[option].as<std::vector<std::string>>();
+}
+
+void readComparison(Arguments& result, const po::variables_map& values) {
+  result.compare = values["compare"].as<bool>();
+  if (result.compare && result.command != Command::kMirror) {
+    throw UsageError("--compare needs a local program: it does not go with pcap");
+  }
+  CompareRules& rules = result.compareRules;
+  rules.headers = listOf(values, "compare-header");
+  for (const std::string& name : rules.headers) {
+    if (!wire::isToken(name)) {
+      throw UsageError("--compare-header: " + inQuotes(name) + " is no header's name");
+    }
+  }
+  for (const std::string& path : listOf(values, "ignore")) {
+    try {
+      rules.ignored.add(path);
+    } catch (const IgnorePathError& error) {
+      throw UsageError("--ignore: " + std::string(error.what()));
+    }
+  }
+  if (result.compare) return;
+  for (const char* option : {"compare-header", "ignore"}) {
+    if (values.count(option) != 0) throw UsageError(std::string("--") + option + " needs --compare");
+  }
+}
+
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken) {
@@ -277,6 +317,7 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
     }
   }
   readPairs(result, words);
+  readComparison(result, values);
   result.spec = specOf(values, result);
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
@@ -335,6 +376,8 @@ std::string helpText() {
          "  2  the command line is wrong\n"
          "  3  the pod or its sidecar cannot be reached, or it refused\n"
          "  4  a stream broke off without a ledger\n"
+         "  5  with --compare: not 4, and the responses to some requests differ; 1 also if some\n"
+         "     could not be compared\n"
          "A second Ctrl-C kills the program: 130 for the shell.\n";
   return text.str();
 }

@@ -9,6 +9,7 @@
 
 #include "client/kubectl.h"
 #include "client/pod.h"
+#include "client/response_compare.h"
 #include "client/target.h"
 #include "wire/mirror_spec.h"
 
@@ -36,6 +37,8 @@ struct Arguments {
   wire::MirrorSpec spec;                  // What to ask the sidecar for.
   std::string toHost = "127.0.0.1";       // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
+  bool compare = false;                   // The local program's responses with the pod's,
+  CompareRules compareRules;              // by these.
   bool quiet = false;                     // Only the end is printed.
   bool json = false;                      // NDJSON instead of text.
   std::string writeFile;                  // pcap: empty for standard output.

@@ -98,6 +98,9 @@ std::string toQuery(const MirrorSpec& spec);
 /// was asked for; `filter` with the sources too.
 Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec);
 
+/// Whether it may be a method or a header's name (RFC 9110, 5.6.2); at most 64 bytes.
+bool isToken(std::string_view text);
+
 /// Where a push mirror delivers.
 struct HostPort {
   std::string host;  // A name or an address, without brackets.

@@ -11,7 +11,8 @@ namespace {
 // Far above any agent's maximum.
 constexpr std::chrono::seconds kMostTtl = std::chrono::hours(24) * 366;
 
-/// RFC 9110, 5.6.2; at most 64 bytes.
+}  // namespace
+
 bool isToken(std::string_view text) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -19,8 +20,6 @@ bool isToken(std::string_view text) {
            kMarks.find(c) != std::string_view::npos;
   });
 }
-
-}  // namespace
 
 Protocol checkProtocol(const std::string& key, std::string_view text) {
   if (text == "tcp") return Protocol::kTcp;
