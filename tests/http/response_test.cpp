@@ -218,7 +218,7 @@ Exchange makeExchange(std::mt19937& random, int number, bool last) {
   one.asked = below(4) == 0 ? Asked::kHead : Asked::kUsual;
   one.request = std::string(one.asked == Asked::kHead ? "HEAD" : "GET") + " /" +
                 std::to_string(number) + " HTTP/1.1\r\nHost: a\r\n\r\n";
-  one.status = 200 + number;
+  one.status = 400 + number;
   std::string head = below(3) == 0 ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
   head += "HTTP/1.1 " + std::to_string(one.status) + " Some\r\nX-Number: " +
           std::to_string(number) + "\r\n";

@@ -187,7 +187,7 @@ TEST(Frames, APayloadAboveTheMaximumIsSplit) {
 TEST(Frames, RecordsOfUnknownTypesAreSkipped) {
   Bytes stream;
   appendMagic(stream);
-  for (const int type : {0, 3, 7, 255}) {
+  for (const int type : {0, 3, 99, 255}) {
     const Bytes record = {0, 0, 0, 4, static_cast<std::uint8_t>(type), 1, 2, 3};
     stream.insert(stream.end(), record.begin(), record.end());
   }
