@@ -145,8 +145,11 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
 
   std::string text;
   if (ledger.requests.seen > 0) {
-    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble) +
-           connectionsApart(all, spec);
+    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble);
+    // In a mirror of connections those of HTTP/2 are not all.
+    text += spec.ofRequests() || worth == 0
+                ? connectionsApart(all, spec)
+                : "; " + accountVerdict(all, worth, "connection", spec, trouble);
   } else if (all.seen == 0) {
     text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
   } else if (worth == 0) {
