@@ -140,7 +140,7 @@ void Differences::add(std::string path, std::optional<std::string> pod,
   shown.push_back({shortened(path), std::move(pod), std::move(local)});
 }
 
-std::optional<Var> parseJsonBody(std::string_view text) {
+Var parseJsonBody(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || (text[first] != '{' && text[first] != '[')) return {};
   try {

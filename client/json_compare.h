@@ -30,9 +30,9 @@ struct Differences {
   void add(std::string path, std::optional<std::string> pod, std::optional<std::string> local);
 };
 
-/// The value of a JSON text (RFC 8259) that is an object or an array of at most 64 levels; nothing
-/// for all else. Never throws but std::bad_alloc.
-std::optional<Poco::Dynamic::Var> parseJsonBody(std::string_view text);
+/// The value of a JSON text (RFC 8259) that is an object or an array of at most 64 levels; an empty
+/// Var for all else. Never throws but std::bad_alloc.
+Poco::Dynamic::Var parseJsonBody(std::string_view text);
 
 /// Compares by value: the order of members means nothing, that of elements does; numbers are equal
 /// if their values are (1 and 1.0). What `ignored` names is left out on both sides, absent or not.

@@ -121,10 +121,10 @@ Differences compareAnswers(const Answer& pod, const Answer& local, const Compare
   const Content localBody = contentOf(local, localFields);
   if (podBody.whole() && localBody.whole()) {
     if (podBody.text == localBody.text) return differences;
-    const auto podJson = parseJsonBody(podBody.text);
-    const auto localJson = podJson ? parseJsonBody(localBody.text) : std::nullopt;
-    if (localJson) {
-      compareJson(*podJson, *localJson, rules.ignored, differences);
+    const Poco::Dynamic::Var podJson = parseJsonBody(podBody.text);
+    const Poco::Dynamic::Var localJson = parseJsonBody(localBody.text);
+    if (!podJson.isEmpty() && !localJson.isEmpty()) {
+      compareJson(podJson, localJson, rules.ignored, differences);
       return differences;
     }
   }
