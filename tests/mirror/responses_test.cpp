@@ -83,6 +83,7 @@ class Responses : public ::testing::Test {
     mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
                                            [this](SinkListener& listener) {
                                              auto sink = std::make_unique<FakeSink>(listener);
+                                             sink->takesRaw = takesRaw_;
                                              sink_ = sink.get();
                                              return sink;
                                            });
@@ -108,6 +109,7 @@ class Responses : public ::testing::Test {
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
+  bool takesRaw_ = false;
   FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
 };
@@ -142,7 +144,7 @@ TEST_F(Responses, WithoutBeingAskedForNothingIsFollowed) {
   EXPECT_EQ(table_.flows(), 1U);
 }
 
-TEST_F(Responses, RequestsThatAreLeftOutHaveNone_ButAreCounted) {
+TEST_F(Responses, RequestsThatAreLeftOutHaveNoneButAreCounted) {
   wire::RequestSelection selection;
   selection.path = "^/yes";
   start(true, selection);
@@ -310,10 +312,36 @@ TEST_F(Responses, ConnectionsThatAreNotHttpGoToASinkThatTakesThem) {
   feed(left.ask("*1\r\n"));
   EXPECT_TRUE(sink_->live.empty());
   EXPECT_EQ(mirror_->report().ledger.connections.skippedFor(Reason::kFiltered), 1U);
+  end();
+
+  takesRaw_ = true;
+  wire::RequestSelection selection;
+  selection.path = "^/";
+  start(true, selection);
+  Talk selected(1);
+  open(selected);
+  feed(selected.ask("*1\r\n"));
+  EXPECT_TRUE(sink_->live.empty()) << "something else was to be selected";
+  end();
 
   start();
-  sink_->takesRaw = true;
-  // The stage asks once, at its making.
+  Talk taken(2);
+  open(taken);
+  feed(taken.ask("*1\r\n"));
+  feed(taken.ask("$4\r\nPING\r\n"));
+  feed(taken.fin());
+  Talk undecided(3);
+  open(undecided);
+  feed(undecided.ask("PI"));
+  feed(undecided.ask("NG"));
+  EXPECT_EQ(sink_->live.size(), 1U);
+  feed(undecided.fin());
+  ASSERT_EQ(sink_->live.size(), 2U);
+  EXPECT_EQ(sink_->live[0].bytes, "*1\r\n$4\r\nPING\r\n");
+  EXPECT_EQ(sink_->live[1].bytes, "PING");
+  sink_->settleClosed();
+  EXPECT_EQ(mirror_->report().ledger.connections.delivered, 2U);
+  EXPECT_EQ(mirror_->report().ledger.requests.seen, 0U);
 }
 
 TEST_F(Responses, OfManyClientsAtOnceTheyAreNeverMixedUp) {
