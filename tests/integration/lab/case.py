@@ -1,5 +1,6 @@
 """What every integration test has in common, above all what is checked after each of them."""
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -180,7 +181,7 @@ class RunningClient:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=subprocess.STDOUT)
         test.addCleanup(lambda: self.process.poll() is None and self.process.kill())
-        wait_until(lambda: "mirror m-" in self.output() or self.process.poll() is not None,
+        wait_until(lambda: re.search('mirror(": ?"| )m-', self.output()) or self.process.poll() is not None,
                    "the client says that its mirror is live")
         test.assertIsNone(self.process.poll(), self.output())
 

@@ -2,6 +2,7 @@
 import re
 import socket
 import threading
+import time
 
 
 def chunked(body):
@@ -62,6 +63,8 @@ class OddApp:
     def _answer(self, connection, method, path):
         """False ends the connection."""
         kind = path.split("/")[1]
+        if kind == "slow":
+            time.sleep(0.005)
         body = self._bodies(path)
         sized = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
         if kind == "chunked":
