@@ -65,8 +65,16 @@ void readMethods(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::
 }
 
 void readHeaders(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::Var& value) {
-  for (const auto& [name, pattern] : *wantObject(key, value)) {
-    addHeader(spec, key, name, wantString(key, pattern));
+  for (const auto& [name, patterns] : *wantObject(key, value)) {
+    if (patterns.type() != typeid(Poco::JSON::Array::Ptr)) {
+      addHeader(spec, key, name, wantString(key, patterns));
+      continue;
+    }
+    const Poco::JSON::Array::Ptr several = patterns.extract<Poco::JSON::Array::Ptr>();
+    if (several->size() == 0) throw SpecError(key, key + ": at least one pattern is wanted");
+    for (const Poco::Dynamic::Var& pattern : *several) {
+      addHeader(spec, key, name, wantString(key, pattern));
+    }
   }
   if (spec.requests.headers.empty()) throw SpecError(key, key + ": at least one header is wanted");
 }

@@ -21,6 +21,13 @@ std::string mebibytes(std::size_t bytes) {
   return std::to_string((bytes + (1 << 20) - 1) >> 20U) + " MiB";
 }
 
+/// What one mirror may take beside what all share.
+std::size_t memoryOf(const Settings& settings, const wire::MirrorSpec& spec) {
+  return settings.mirror.budgetBytes + mirror::RequestStage::kMemory +
+         mirror::RequestGate::memoryFor(spec.requests) +
+         (spec.responses ? mirror::ResponseStage::kMemory : 0);
+}
+
 /// Only here regular expressions can be compiled.
 void admitRequests(const wire::MirrorSpec& spec) {
   try {
@@ -62,15 +69,16 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
   return spec;
 }
 
-void admitOneMore(const Settings& settings, const std::vector<std::string>& owners,
-                  std::size_t ofResponses) {
-  const std::size_t wanted = owners.size() + 1;
+void admitOneMore(const Settings& settings, const std::vector<Neighbour>& others,
+                  const wire::MirrorSpec& spec) {
+  const std::size_t wanted = others.size() + 1;
   if (wanted > settings.mirror.maxMirrors) {
-    std::map<std::string, int> byOwner;
-    for (const std::string& owner : owners) ++byOwner[owner];
+    std::map<std::string_view, int> byOwner;
+    for (const Neighbour& other : others) ++byOwner[other.owner];
     std::string who;
     for (const auto& [owner, number] : byOwner) {
-      who += (who.empty() ? "" : ", ") + owner + " " + std::to_string(number);
+      if (!who.empty()) who += ", ";
+      who.append(owner).append(" ").append(std::to_string(number));
     }
     throw Problem(409, "all " + std::to_string(settings.mirror.maxMirrors) +
                            " mirrors of this pod are in use (" + who + "): one must end first");
@@ -81,15 +89,16 @@ void admitOneMore(const Settings& settings, const std::vector<std::string>& owne
                            ", more than the " + mebibytes(settings.capture.ringBytesTotal) +
                            " that all of them may: one mirror must end first");
   }
-  const std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
-                            settings.reassembly.maxFlows * reassembly::Limits::kBytesPerFlow +
-                            wanted * (settings.mirror.budgetBytes + mirror::RequestStage::kMemory) +
-                            ofResponses * mirror::ResponseStage::kMemory;
+  std::size_t bytes = MemorySettings::kBaseBytes + settings.reassembly.heldTotal +
+                      settings.reassembly.maxFlows * reassembly::Limits::kBytesPerFlow +
+                      memoryOf(settings, spec);
+  for (const Neighbour& other : others) bytes += memoryOf(settings, other.spec);
   if (bytes > settings.memory.limitBytes) {
     throw Problem(503, "with " + std::to_string(wanted) + " mirrors the sidecar may need " +
                            mebibytes(bytes) + ", and its memory limit is " +
                            mebibytes(settings.memory.limitBytes) +
-                           ": raise the limit, lower the mirrors' budget, or end one first");
+                           ": raise the limit, lower the mirrors' budget, ask for fewer regular " +
+                           "expressions, or end one first");
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/settings.h"
@@ -14,10 +14,15 @@ namespace dormouse::agent {
 /// sidecar itself or a ttl above the maximum, 403 for a port outside the admin's list.
 wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec);
 
-/// Refuses one mirror more than fits: a Problem 409 when `owners` (one entry per mirror that there
-/// is) are as many as may be, 503 when its ring or its buffers would not fit. `ofResponses`: how many
-/// of all these, the new one included, are to show responses.
-void admitOneMore(const Settings& settings, const std::vector<std::string>& owners,
-                  std::size_t ofResponses = 0);
+/// A mirror that there is already. Valid during the call.
+struct Neighbour {
+  std::string_view owner;
+  const wire::MirrorSpec& spec;
+};
+
+/// Refuses one mirror more than fits: a Problem 409 when the others are as many as may be, 503 when
+/// its ring, its buffers or its regular expressions would not fit beside theirs.
+void admitOneMore(const Settings& settings, const std::vector<Neighbour>& others,
+                  const wire::MirrorSpec& spec);
 
 }  // namespace dormouse::agent

@@ -26,7 +26,7 @@ class HeadBytes {
   const char* fault() const { return fault_; }
   bool empty() const { return held_.empty(); }
   /// Bytes of memory held.
-  std::size_t held() const { return held_.size(); }
+  std::size_t held() const { return held_.capacity(); }
   void release();
 
  private:

@@ -8,15 +8,12 @@
 namespace dormouse::http {
 namespace {
 
-// Of one compiled expression, its states included (RE2's own default is 8 MiB).
-constexpr std::int64_t kMaxPatternMemory = 256 << 10;
-
 std::unique_ptr<const re2::RE2> compile(const std::string& part, const std::string& pattern) {
   re2::RE2::Options options;
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
   options.set_never_capture(true);
-  options.set_max_mem(kMaxPatternMemory);
+  options.set_max_mem(RequestFilter::kPatternMemory);
   auto compiled = std::make_unique<const re2::RE2>(pattern, options);
   if (!compiled->ok()) {
     throw PatternError(part, "not a regular expression that RE2 takes: " + compiled->error());

@@ -1,6 +1,7 @@
 // Which requests a mirror selects by what stands in their heads.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,6 +39,10 @@ class PatternError : public std::invalid_argument {
 /// anywhere in the text unless they are anchored. Bytes, not UTF-8. Owned by a mirror, one thread.
 class RequestFilter {
  public:
+  /// What one compiled expression may take, its states included (RE2's own default is 8 MiB). One
+  /// that would need more is refused, or searched more slowly.
+  static constexpr std::size_t kPatternMemory = 256 << 10;
+
   /// Throws PatternError.
   explicit RequestFilter(const FilterRules& rules);
   ~RequestFilter();

@@ -46,8 +46,9 @@ void ResponsePairing::restart() {
 }
 
 std::size_t ResponsePairing::held() const {
-  return parser_->held() + pending_.size() * sizeof(Pending) +
-         (response_ ? response_->head.size() + response_->body.size() : 0);
+  constexpr std::size_t kDeque = 600;  // What one takes while it is short.
+  return kDeque + parser_->held() + pending_.size() * sizeof(Pending) +
+         (response_ ? response_->head.capacity() + response_->body.capacity() : 0);
 }
 
 void ResponsePairing::onHead(const ResponseHead& head) {

@@ -235,8 +235,8 @@ ConnectionHandle FlowMirror::split(ConnectionHandle handle) {
   return next;
 }
 
-void FlowMirror::onRequestSettled(RequestId request, Reason fate) {
-  if (stage_) stage_->onRequestSettled(request, fate);
+void FlowMirror::onRequestSettled(RequestId, Reason fate) {
+  if (stage_) stage_->onRequestSettled(fate);
 }
 
 void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
@@ -309,7 +309,7 @@ ConnectionHandle FlowMirror::allocate(reassembly::FlowId flow) {
 void FlowMirror::release(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
   if (connection.staged) {
-    stage_->settleRest(handle, fate);
+    stage_->settleUnfinished(handle, fate);
     stage_->remove(handle);
   }
   const std::uint32_t index = connection.flow.index;

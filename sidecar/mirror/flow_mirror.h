@@ -46,7 +46,8 @@ class FlowMirror final : public Mirror,
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
   bool settled() const override {
-    return ledger_.connections.open == 0 && (!ledger_.responses || ledger_.responses->open == 0);
+    return ledger_.connections.open == 0 && ledger_.requests.open == 0 &&
+           (!ledger_.responses || ledger_.responses->open == 0);
   }
   void finish() override;
   bool done() const override { return sink_->done(); }
@@ -98,7 +99,7 @@ class FlowMirror final : public Mirror,
   /// The connection of a flow, or kNoConnection.
   ConnectionHandle find(reassembly::FlowId flow) const;
   ConnectionHandle allocate(reassembly::FlowId flow);
-  /// The connection is over; its requests whose fate is not known share its own.
+  /// The connection is over, and its unfinished request with it.
   void release(ConnectionHandle handle, Reason fate);
 
   static constexpr ConnectionHandle kNoConnection = 0xffffffff;

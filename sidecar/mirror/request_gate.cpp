@@ -32,6 +32,11 @@ RequestGate::RequestGate(const wire::RequestSelection& selection) : filter_(rule
   if (selection.rate > 0) cap_.emplace(selection.rate);
 }
 
+std::size_t RequestGate::memoryFor(const wire::RequestSelection& selection) {
+  const std::size_t patterns = selection.headers.size() + (selection.path.empty() ? 0 : 1);
+  return patterns * http::RequestFilter::kPatternMemory;
+}
+
 Reason RequestGate::select(const http::RequestHead& head) {
   if (!filter_.matches(head)) return Reason::kFiltered;
   if (sampler_ && !sampler_->contains(head)) return Reason::kSampledOut;

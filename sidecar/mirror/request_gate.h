@@ -1,6 +1,7 @@
 // Which requests a mirror takes: filter, sample, rate.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "common/clock.h"
@@ -19,6 +20,9 @@ class RequestGate {
  public:
   /// Throws http::PatternError.
   explicit RequestGate(const wire::RequestSelection& selection);
+
+  /// Bytes that a gate for this selection may take, in its regular expressions above all.
+  static std::size_t memoryFor(const wire::RequestSelection& selection);
 
   /// kNone: the request is selected; else kFiltered or kSampledOut.
   Reason select(const http::RequestHead& head);

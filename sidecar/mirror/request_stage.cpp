@@ -103,18 +103,21 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
 Reason RequestStage::feedOpen(Connection& connection, std::span<const std::uint8_t> bytes,
                               Nanos sinceWake) {
   if (connection.search) {
-    const std::string held = connection.search->heldText();
+    const std::size_t held = connection.search->held();
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
     connection.search.reset();
     connection.isHttp = true;
-    const Reason refused = openInSink();
-    if (refused != Reason::kNone) return refused;
-    if (!held.empty()) {
-      pass({reinterpret_cast<const std::uint8_t*>(held.data()), held.size()});
-    }
+    bytes = bytes.subspan(entry_ - held);  // The first head has been passed.
   }
-  return refusal_ == Reason::kNone ? pass(bytes) : refusal_;
+  return refusal_ == Reason::kNone && !bytes.empty() ? pass(bytes) : refusal_;
+}
+
+void RequestStage::enter(const http::RequestHead& head) {
+  if (connections_[handle_].inSink || refusal_ != Reason::kNone) return;
+  entry_ = head.bytes.size();
+  refusal_ = openInSink();
+  if (refusal_ == Reason::kNone) pass(head.bytes);
 }
 
 Reason RequestStage::openInSink() {
@@ -141,9 +144,10 @@ Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
 }
 
 void RequestStage::onHead(const http::RequestHead& head) {
-  if (!ofRequests_) return;
+  if (!ofRequests_) return enter(head);
   Connection& connection = connections_[handle_];
   connection.isHttp = connection.inRequest = true;
+  connection.taking = false;
   ++connection.number;
   followResponse(connection, offerHttp1(head), head);
 }
@@ -189,7 +193,6 @@ bool RequestStage::offer(std::uint32_t number, const http::RequestHead& head) {
   }
   ++ledger_.requests.seen;
   ++ledger_.requests.open;
-  ++connection.open;
   ledger_.bytes += http::headSize(head);
   return true;
 }
@@ -213,14 +216,15 @@ void RequestStage::passBody(std::span<const std::uint8_t> raw,
   if (refusal_ == Reason::kNone) {
     ledger_.bytes += raw.size();
   } else {
-    connection.taking = connection.inSink = false;
+    settleUnfinished(handle_, refusal_);  // Its end may come within the same bytes.
+    connection.inSink = false;
   }
 }
 
 void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
-  connection.inRequest = false;
   passCollected();
+  connection.inRequest = false;
   if (responses_ != nullptr) responses_->requestEnded(*flow_);
   if (connection.taking && refusal_ == Reason::kNone) {
     sink_.endRequest({handle_, connection.number}, {});
@@ -264,8 +268,7 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
   const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
   if (connection.inRequest && connection.taking) {
-    ledger_.requests.settle(unfinished);
-    --connection.open;
+    settleUnfinished(handle, unfinished);
   } else if (!connection.inRequest && connection.parser && state == ParserState::kHttp) {
     ledger_.requests.skip(unfinished);  // Its head was not complete.
     connection.leftOut = unfinished;
@@ -293,21 +296,21 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
   return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
 }
 
-void RequestStage::onRequestSettled(RequestId request, Reason fate) {
-  const ConnectionHandle handle = request.connection;
-  if (handle >= connections_.size() || connections_[handle].open == 0) return;
-  --connections_[handle].open;
+void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {
+  Connection& connection = connections_[handle];
+  if (connection.http2) {
+    endHttp2(connection, fate);
+    connection.http2.reset();
+  }
+  if (!connection.inRequest || !connection.taking) return;
+  connection.taking = false;
   ledger_.requests.settle(fate);
-}
-
-void RequestStage::settleRest(ConnectionHandle handle, Reason fate) {
-  ledger_.requests.settle(fate, std::exchange(connections_[handle].open, 0));
 }
 
 bool RequestStage::recharge(Connection& connection) {
   std::size_t charge = 0;
-  if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->held();
-  if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->held().size();
+  if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->memory();
+  if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->memory();
   if (connection.http2) charge += sizeof(http::Http2Parser) + connection.http2->memory();
   memory_.give(std::exchange(connection.charge, 0));
   if (!memory_.take(charge)) return false;

@@ -65,9 +65,9 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   /// whether the sink still has to be told.
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
-  /// The connection has ended, for that reason or by itself (kNone). From now on only its requests
-  /// whose fate is open are remembered. Returns its fate; meaningless if inSink(), for then the
-  /// sink will tell.
+  /// The connection has ended, for that reason or by itself (kNone). From now on nothing of it is
+  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate;
+  /// meaningless if inSink(), for then the sink will tell.
   Reason end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
@@ -75,9 +75,9 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   std::size_t waiting() const;
 
   /// The sink knows the fate of a request.
-  void onRequestSettled(RequestId request, Reason fate);
-  /// The connection's fate: that of all its requests whose own is not known.
-  void settleRest(ConnectionHandle handle, Reason fate);
+  void onRequestSettled(Reason fate) { ledger_.requests.settle(fate); }
+  /// The connection is over for that reason, and with it a request that has begun and not ended.
+  void settleUnfinished(ConnectionHandle handle, Reason fate);
 
  private:
   struct Connection {
@@ -87,7 +87,6 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     std::size_t charge = 0;                     // What they take of memory_.
     std::uint32_t number = 0;                   // Of its latest request.
     std::uint32_t taken = 0;                    // Requests that the sink has taken.
-    std::uint32_t open = 0;                     // Of these, whose fate is not known.
     bool answered = false;  // Since its latest head, a segment acknowledged more than before.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;
@@ -124,6 +123,8 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   bool offerHttp1(const http::RequestHead& head);
   /// Its response is to be looked for, if responses are wanted.
   void followResponse(Connection& connection, bool taken, const http::RequestHead& head);
+  /// The first head of a connection that goes to the sink as it is.
+  void enter(const http::RequestHead& head);
   void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
@@ -147,6 +148,7 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   const reassembly::FlowView* flow_ = nullptr;
   TimePoint now_;
   Reason refusal_ = Reason::kNone;
+  std::size_t entry_ = 0;               // Bytes of the head that enter() has passed.
   std::span<const std::uint8_t> body_;  // Collected for a sink that does not want the content.
   std::vector<std::uint8_t> preface_;   // The first bytes of HTTP/2, behind some of HTTP/1.
 };

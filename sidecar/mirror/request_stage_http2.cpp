@@ -27,6 +27,7 @@ Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
   http::Http2Parser& parser = *connections_[handle_].http2;
   const bool good = parser.feed(bytes, *this);
   if (refusal_ != Reason::kNone) {
+    endHttp2(connections_[handle_], refusal_);
     connections_[handle_].http2.reset();  // Of its bytes nothing more is counted.
     return refusal_;
   }
@@ -38,7 +39,6 @@ Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
 void RequestStage::endHttp2(Connection& connection, Reason unfinished) {
   const auto count = static_cast<std::uint32_t>(connection.http2->unfinished());
   ledger_.requests.settle(unfinished, count);
-  connection.open -= count;
   if (!connection.http2->midHead()) return;
   ledger_.requests.skip(unfinished);
   connection.leftOut = unfinished;
@@ -71,7 +71,6 @@ void RequestStage::onEnd(std::uint32_t stream, std::span<const http::HeaderField
 void RequestStage::onCancel(std::uint32_t stream, Reason reason) {
   if (refusal_ != Reason::kNone) return;  // It shares the connection's fate.
   ledger_.requests.settle(reason);
-  --connections_[handle_].open;
   sink_.cancelRequest({handle_, stream}, reason);
 }
 

@@ -48,7 +48,7 @@ class ResponseStage::Exchange final : public http::PairingListener {
   std::size_t charge = 0;  // What it takes of the stage's memory.
 
   std::size_t held() const {
-    constexpr std::size_t kNode = 64;  // Of the map.
+    constexpr std::size_t kNode = 64 + 600;  // Of the map; of the deque.
     return sizeof(Exchange) + sizeof(Tuple) + kNode + pairing_.held() + text_ +
            waiting_.size() * sizeof(Waiting);
   }

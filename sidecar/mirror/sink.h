@@ -53,8 +53,9 @@ class SinkListener {
   /// free afterwards. Called once for each connection that open() took and whose data() was not
   /// refused. May come before close(): the other end refused or went away.
   virtual void onSettled(ConnectionHandle handle, Reason fate) = 0;
-  /// The fate of one request after its endRequest(). What is not told before onSettled(), or before
-  /// a refusal, shares the connection's fate.
+  /// The fate of one request. Told once for each after its endRequest(), whatever becomes of its
+  /// connection: it may come after onSettled(), or after a refusal. A request that has not ended by
+  /// then is the mirror's to count.
   virtual void onRequestSettled(RequestId request, Reason fate) = 0;
   /// The fate of one response that ResponseIntake has taken, whichever.
   virtual void onResponseSettled(Reason fate) = 0;

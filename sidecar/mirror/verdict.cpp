@@ -32,8 +32,7 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kJoinedLate:
       return things + were + "open before the mirror; new connections will be seen";
     case Reason::kSinkRefused:
-      return (trouble.empty() ? std::string("the destination refused") : std::string(trouble)) +
-             ": " + things + " skipped";
+      return std::string(trouble) + ": " + things + " skipped";
     case Reason::kSinkClosed:
       return things + were + "closed by the receiver before everything was written";
     case Reason::kOverBudget:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mirror/sink.h"
+#include "sink/request_reserve.h"
 #include "sink/stream_buffer.h"
 #include "wire/frames.h"
 
@@ -25,7 +26,7 @@ struct StreamOptions {
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
 ///
-/// A connection is delivered once the socket has taken its close record. One that does not fit the
+/// A connection is delivered once the socket has taken its close record, and a request its last byte. One that does not fit the
 /// budget is shed whole: nothing more of it is sent but its close record, which names the reason
 /// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
 class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
@@ -61,7 +62,6 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
-    std::uint64_t stream;
     Kind kind;
   };
   /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
@@ -86,6 +86,7 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   mirror::SinkListener& listener_;
   const StreamOptions options_;
   StreamBuffer buffer_;
+  RequestReserve reserve_;
   std::vector<Slot> slots_;
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;

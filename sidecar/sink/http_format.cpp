@@ -35,7 +35,7 @@ class Copy final : public RequestText {
     text_.append(reinterpret_cast<const char*>(raw.data()), raw.size());
   }
   void trailers(std::span<const http::HeaderField>) override {}
-  std::size_t size() const override { return text_.size(); }
+  std::size_t size() const override { return sizeof(*this) + text_.capacity(); }
   std::string take() override { return std::move(text_); }
 
  private:

@@ -47,7 +47,9 @@ class Line final : public RequestText {
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
   void trailers(std::span<const http::HeaderField>) override {}
-  std::size_t size() const override { return text_.size() + 2 * body_.size(); }
+  std::size_t size() const override {
+    return sizeof(*this) + text_.capacity() + body_.capacity();
+  }
   std::string take() override {
     appendBody(text_, body_, bodyBytes_);
     text_ += "}\n";

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace dormouse::sink {
 namespace {
@@ -59,6 +60,12 @@ std::vector<std::uint32_t> PushConnection::takeWritten() {
     marks_.pop_front();
   }
   return written;
+}
+
+std::vector<std::uint32_t> PushConnection::takeUnwritten() {
+  std::vector<std::uint32_t> unwritten;
+  for (const Mark& mark : std::exchange(marks_, {})) unwritten.push_back(mark.number);
+  return unwritten;
 }
 
 std::optional<Reason> PushConnection::end() {

@@ -24,6 +24,7 @@ class PushConnection final : public PushLink {
   Reason write(std::span<const std::uint8_t> bytes) override;
   void markRequest(std::uint32_t number) override { marks_.push_back({queue_.appended(), number}); }
   std::vector<std::uint32_t> takeWritten() override;
+  std::vector<std::uint32_t> takeUnwritten() override;
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;

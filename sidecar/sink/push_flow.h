@@ -18,6 +18,7 @@ class PushFlow final : public PushLink {
   Reason write(std::span<const std::uint8_t> bytes) override;
   void markRequest(std::uint32_t) override {}  // UDP has none.
   std::vector<std::uint32_t> takeWritten() override { return {}; }
+  std::vector<std::uint32_t> takeUnwritten() override { return {}; }
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override { return std::nullopt; }
   Reason settleNow() override { return Reason::kMirrorEnded; }

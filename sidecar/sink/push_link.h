@@ -57,6 +57,8 @@ class PushLink : public EventHandler {
   virtual void markRequest(std::uint32_t number) = 0;
   /// The marked requests that the socket has taken whole since the last call.
   virtual std::vector<std::uint32_t> takeWritten() = 0;
+  /// The marked requests that it has not, once the link is over.
+  virtual std::vector<std::uint32_t> takeUnwritten() = 0;
   /// Nothing more comes: the original came to its own end. The fate, if it is known already.
   virtual std::optional<Reason> end() = 0;
   /// Called when deadline() has come. The fate, if the waiting is over.

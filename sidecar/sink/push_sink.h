@@ -14,6 +14,7 @@
 
 #include "mirror/sink.h"
 #include "sink/push_link.h"
+#include "sink/request_reserve.h"
 #include "sink/target.h"
 
 namespace dormouse::sink {
@@ -73,19 +74,22 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   void tellDeferred();
   /// Which of the link's requests are with the other end by now.
   void tellWritten(mirror::ConnectionHandle handle);
+  /// The link is over: so are those of its requests that are not.
+  void tellUnwritten(mirror::ConnectionHandle handle, Reason fate);
 
   const Clock& clock_;
   const std::unique_ptr<Target> target_;
   mirror::SinkListener& listener_;
   const PushOptions options_;
   mirror::Budget budget_;
+  RequestReserve reserve_;
   const PushContext context_;
   std::vector<Slot> slots_;
   std::size_t count_ = 0;
   std::set<std::pair<TimePoint, mirror::ConnectionHandle>> timers_;
   std::vector<std::pair<mirror::ConnectionHandle, Reason>> deferred_;  // Settled, not yet told.
   std::vector<mirror::ConnectionHandle> marked_;  // Requests of these have ended since flush().
-  std::vector<mirror::RequestId> written_;        // As deferred_.
+  std::vector<std::pair<mirror::RequestId, Reason>> settled_;  // As deferred_.
   PushFailures failures_;
   std::string trouble_;
   bool finished_ = false;

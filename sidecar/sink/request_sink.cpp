@@ -48,7 +48,7 @@ Reason RequestSink::response(const mirror::ResponseInfo& info) {
   if (buffer_.gone()) return Reason::kSinkClosed;
   if (!append(format_->response(info))) return Reason::kOverBudget;
   if (info.response != nullptr) {
-    endings_.push_back({buffer_.appended(), {}, info.connection, Reason::kNone, Kind::kResponse});
+    endings_.push_back({buffer_.appended(), {}, Reason::kNone, Kind::kResponse});
   }
   if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
   return Reason::kNone;
@@ -163,7 +163,7 @@ void RequestSink::dropAll(Slot& slot) {
 }
 
 void RequestSink::endings(mirror::RequestId id, Reason fate, Kind kind, bool waits) {
-  const Ending ending{buffer_.appended(), id, slots_[id.connection].number, fate, kind};
+  const Ending ending{buffer_.appended(), id, fate, kind};
   if (waits) {
     endings_.push_back(ending);
   } else {
@@ -227,7 +227,7 @@ void RequestSink::tell(const Ending& ending, Reason fate) {
     listener_.onResponseSettled(fate);
   } else if (ending.kind == Kind::kConnection) {
     listener_.onSettled(ending.id.connection, fate);
-  } else if (slots_[ending.id.connection].number == ending.connection) {  // Else another's by now.
+  } else {
     listener_.onRequestSettled(ending.id, fate);
   }
 }

@@ -75,7 +75,6 @@ class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
   struct Ending {
     std::uint64_t end;
     mirror::RequestId id;
-    std::uint64_t connection;  // Its number in the stream.
     Reason fate;
     Kind kind;
   };

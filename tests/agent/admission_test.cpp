@@ -19,6 +19,14 @@ Problem problemOf(const std::function<void()>& call) {
   return {0, "nothing was thrown"};
 }
 
+const wire::MirrorSpec kPlain;
+
+std::vector<Neighbour> ownedBy(const std::vector<std::string_view>& owners) {
+  std::vector<Neighbour> neighbours;
+  for (const std::string_view owner : owners) neighbours.push_back({owner, kPlain});
+  return neighbours;
+}
+
 wire::MirrorSpec onPort(std::uint16_t port, std::chrono::seconds ttl = {}) {
   wire::MirrorSpec spec;
   spec.ports = {port};
@@ -59,8 +67,9 @@ TEST(Admission, KeepsToThePortsThatTheAdministratorAllows) {
 TEST(Admission, SaysWhoHoldsTheMirrorsWhenAllAreInUse) {
   Settings settings;
   settings.mirror.maxMirrors = 3;
-  EXPECT_NO_THROW(admitOneMore(settings, {"ana", "bob"}));
-  const Problem problem = problemOf([&] { admitOneMore(settings, {"ana", "bob", "ana"}); });
+  EXPECT_NO_THROW(admitOneMore(settings, ownedBy({"ana", "bob"}), kPlain));
+  const Problem problem =
+      problemOf([&] { admitOneMore(settings, ownedBy({"ana", "bob", "ana"}), kPlain); });
   EXPECT_EQ(problem.status(), 409);
   EXPECT_THAT(problem.what(), HasSubstr("(ana 2, bob 1)"));
 }
@@ -68,16 +77,35 @@ TEST(Admission, SaysWhoHoldsTheMirrorsWhenAllAreInUse) {
 TEST(Admission, RefusesARingOrABudgetThatWouldNotFit) {
   Settings rings;
   rings.capture.ringBytes = 40 << 20;
-  EXPECT_NO_THROW(admitOneMore(rings, {}));
-  EXPECT_EQ(problemOf([&] { admitOneMore(rings, {"ana"}); }).status(), 503);
+  EXPECT_NO_THROW(admitOneMore(rings, {}, kPlain));
+  EXPECT_EQ(problemOf([&] { admitOneMore(rings, ownedBy({"ana"}), kPlain); }).status(), 503);
 
   Settings memory;
   memory.memory.limitBytes = 96 << 20;
-  EXPECT_NO_THROW(admitOneMore(memory, std::vector<std::string>(7, "ana")));
+  EXPECT_NO_THROW(admitOneMore(memory, std::vector<Neighbour>(7, {"ana", kPlain}), kPlain));
   memory.memory.limitBytes = 48 << 20;
-  const Problem problem = problemOf([&] { admitOneMore(memory, {}); });
+  const Problem problem = problemOf([&] { admitOneMore(memory, {}, kPlain); });
   EXPECT_EQ(problem.status(), 503);
   EXPECT_THAT(problem.what(), HasSubstr("its memory limit is 48 MiB"));
+}
+
+TEST(Admission, CountsTheRegularExpressionsOfAllMirrors) {
+  Settings settings;
+  settings.memory.limitBytes = 96 << 20;
+  wire::MirrorSpec greedy;
+  greedy.requests.path = "^/a";
+  for (int i = 0; i < 16; ++i) greedy.requests.headers.push_back({"x", "y"});
+  // With 85 MiB for eight plain mirrors there is room for the 4.25 MiB of two such ones.
+  const auto others = [&](std::size_t count) {
+    std::vector<Neighbour> neighbours = ownedBy(std::vector<std::string_view>(7 - count, "ana"));
+    for (std::size_t i = 0; i < count; ++i) neighbours.push_back({"bob", greedy});
+    return neighbours;
+  };
+  EXPECT_NO_THROW(admitOneMore(settings, others(1), greedy));
+  const Problem problem = problemOf([&] { admitOneMore(settings, others(2), greedy); });
+  EXPECT_EQ(problem.status(), 503);
+  EXPECT_THAT(problem.what(), HasSubstr("fewer regular expressions"));
+  EXPECT_NO_THROW(admitOneMore(settings, others(2), kPlain));
 }
 
 }  // namespace

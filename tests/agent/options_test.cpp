@@ -62,7 +62,7 @@ TEST(SidecarOptions, FlagsReachTheSettings) {
 TEST(SidecarOptions, ASmallMemoryBudgetStillHasRoomForAMirror) {
   const Parsed parsed = parse({"--memory-budget", "32MiB"});
   ASSERT_EQ(parsed.exit, std::nullopt) << parsed.err;
-  EXPECT_NO_THROW(admitOneMore(parsed.line.agent, {}));
+  EXPECT_NO_THROW(admitOneMore(parsed.line.agent, {}, {}));
   EXPECT_LE(parsed.line.agent.reassembly.heldPerFlow, parsed.line.agent.reassembly.heldTotal);
   // A large one changes nothing.
   EXPECT_EQ(parse({"--memory-budget", "96MiB"}).line.agent.reassembly.maxFlows,

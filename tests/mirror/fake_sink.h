@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mirror/sink.h"
@@ -13,7 +14,8 @@ namespace dormouse::testing {
 struct Received {
   mirror::ConnectionInfo info;
   std::string bytes;
-  int requests = 0;  // Whole ones.
+  int requests = 0;                          // Whole ones.
+  std::vector<mirror::RequestId> unsettled;  // Of these, those whose fate is not known.
   bool closed = false;
   Reason cut = Reason::kNone;
   bool reset = false;
@@ -34,7 +36,8 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
-  std::vector<Received> all;  // In the order of their closing.
+  std::vector<Received> all;            // In the order of their closing.
+  std::vector<mirror::RequestId> left;  // Ended, their connection refused since.
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override {
     if (refuseOpen != Reason::kNone) return refuseOpen;
@@ -43,6 +46,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   }
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override {
     if (refuseData != Reason::kNone) {
+      for (const auto request : live.at(handle).unsettled) left.push_back(request);
       live.erase(handle);
       return refuseData;
     }
@@ -61,6 +65,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   }
   void endRequest(mirror::RequestId id, std::span<const http::HeaderField>) override {
     ++live.at(id.connection).requests;
+    live.at(id.connection).unsettled.push_back(id);
   }
   void cancelRequest(mirror::RequestId, Reason) override {}
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
@@ -72,6 +77,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   TimePoint flush(TimePoint) override { return TimePoint::max(); }
   void finish(const std::function<std::string()>& report) override {
     settleAll(Reason::kSinkClosed);
+    settleLeft(Reason::kSinkClosed);
     finalReport = report();
   }
   bool done() const override { return true; }
@@ -81,13 +87,21 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
 
   /// The fate of one connection becomes known.
   void settle(mirror::ConnectionHandle handle, Reason fate) {
+    for (const auto request : std::exchange(live.at(handle).unsettled, {})) {
+      listener_.onRequestSettled(request, fate);
+    }
     all.push_back(live.at(handle));
     live.erase(handle);
     listener_.onSettled(handle, fate);
   }
   /// That of one request does.
   void settleRequest(mirror::RequestId request, Reason fate) {
+    std::erase(live.at(request.connection).unsettled, request);
     listener_.onRequestSettled(request, fate);
+  }
+  /// That of all requests whose connection was refused after their end does.
+  void settleLeft(Reason fate) {
+    for (const auto request : std::exchange(left, {})) listener_.onRequestSettled(request, fate);
   }
   /// Of all closed ones.
   void settleClosed() {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace dormouse::wire {
 namespace {
 
@@ -94,6 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "at least one"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a b":"x"}})" T, "filter.headers", "name"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a":1}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":["b",1]}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":[]}})" T, "filter.headers", "one pattern"},
         Refusal{R"({"ports":[1],"filter":{"probes":1})" T, "filter.probes", "true or false"},
         Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "filter.sources", "unknown key"},
         Refusal{R"({"ports":[1],"sample":10)" T, "sample", "object"},
@@ -291,6 +295,17 @@ TEST(PushSpec, SelectsRequests) {
   EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1"})").ofRequests());
   EXPECT_FALSE(parseStreamSpec({{"port", "1"}}).ofRequests());
   EXPECT_TRUE(parseStreamSpec({{"port", "1"}, {"format", "http"}}).ofRequests());
+}
+
+TEST(PushSpec, EveryRuleOfARepeatedHeaderIsKeptAndWritten) {
+  MirrorSpec spec;
+  spec.requests.headers = {{"accept", "json"}, {"x-user", "^a"}, {"x-user", "b$"}};
+  std::ostringstream text;
+  selectionToJson(spec)->stringify(text);
+  EXPECT_EQ(text.str(), R"({"filter":{"headers":{"accept":"json","x-user":["^a","b$"]}}})");
+  const MirrorSpec back =
+      parsePushSpec(R"({"ports":[80],"to":"h:1",)" + text.str().substr(1));
+  EXPECT_EQ(back.requests, spec.requests);
 }
 
 seconds ttlOf(const std::string& text) {
