@@ -8,8 +8,10 @@
 #include <optional>
 #include <sstream>
 
+#include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
+#include "wire/redaction.h"
 
 namespace dormouse::client {
 namespace {
@@ -78,7 +80,8 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(local).add(comparing).add(general);
+  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local);
+  all.add(comparing).add(general);
   return all;
 }
 
@@ -166,6 +169,12 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
     }
   }
   if (arguments.compare) query.emplace_back("responses", "true");
+  const auto selection = selectionQuery(values);
+  if (arguments.command == Command::kPcap && !selection.empty()) {
+    throw UsageError("--" + selection.front().first +
+                     ": pcap writes packets, among which no requests are selected");
+  }
+  query.insert(query.end(), selection.begin(), selection.end());
   query.emplace_back("format", arguments.command == Command::kPcap ? "pcap" : "frames");
   try {
     return wire::parseStreamSpec(query);

@@ -20,7 +20,7 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       link_(link),
       table_(table),
       slot_(slot),
-      selection_(identity_.spec.sources, ownSockets),
+      selection_(identity_.spec, ownSockets),
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
@@ -87,9 +87,10 @@ TimePoint FlowMirror::flush(TimePoint now) {
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
-  if (!selection_.contains(key.client)) {
-    ledger_.connections.skip(Reason::kFiltered);
-    return Reason::kFiltered;
+  const Reason leftOut = selection_.judge(key.client, key.server);
+  if (leftOut != Reason::kNone) {
+    ledger_.connections.skip(leftOut);
+    return leftOut;
   }
   ++ledger_.connections.seen;
   ++ledger_.connections.open;
@@ -215,10 +216,10 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
   }
   if (responses_) responses_->requestsOver(flow, reset);
   if (connections_[handle].staged) {
-    const Reason fate = stage_->end(handle, flow, reason);
+    reason = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {
-      release(handle, fate);
-      settleFlow(flow, fate);
+      release(handle, reason);
+      settleFlow(flow, reason);
       return;
     }
   }

@@ -12,10 +12,9 @@ namespace {
 using ParserState = http::Http1Parser::State;
 
 /// A mirror of connections leaves nothing out, the kubelet's probes neither.
-wire::RequestSelection selectionOf(const wire::MirrorSpec& spec) {
-  wire::RequestSelection selection = spec.requests;
-  if (!spec.ofRequests()) selection.probes = true;
-  return selection;
+wire::MirrorSpec selectingOf(wire::MirrorSpec spec) {
+  if (!spec.ofRequests()) spec.requests.probes = true;
+  return spec;
 }
 
 }  // namespace
@@ -25,10 +24,11 @@ RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink&
     : owner_(owner),
       protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
-      carriesRaw_(spec.requests == wire::RequestSelection{} && sink.carriesRaw()),
+      redacted_(!spec.redact.empty()),
+      carriesRaw_(spec.requests == wire::RequestSelection{} && !redacted_ && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
-      gate_(selectionOf(spec)) {}
+      gate_(selectingOf(spec)) {}
 
 void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
@@ -71,7 +71,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
                                   Nanos sinceWake) {
-  if (connection.tunnel) return connection.taking ? pass(bytes) : Reason::kNone;
+  if (connection.tunnel) return connection.taking ? passOther(bytes) : Reason::kNone;
   if (connection.search) {
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
@@ -143,6 +143,11 @@ Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
   return refusal_;
 }
 
+Reason RequestStage::passOther(std::span<const std::uint8_t> bytes) {
+  if (!redacted_) return pass(bytes);
+  return refusal_ = Reason::kRedactionNeedsHttp;
+}
+
 void RequestStage::onHead(const http::RequestHead& head) {
   if (!ofRequests_) return enter(head);
   Connection& connection = connections_[handle_];
@@ -166,11 +171,10 @@ bool RequestStage::offerHttp1(const http::RequestHead& head) {
 void RequestStage::followResponse(Connection& connection, bool taken,
                                   const http::RequestHead& head) {
   connection.taking = taken;
-  if (taken) ++connection.taken;
   const bool fresh = std::exchange(connection.answered, false) || connection.number == 1;
   if (responses_ == nullptr || refusal_ != Reason::kNone) return;
   std::optional<ResponseStage::Taken> wanted;
-  if (taken) wanted = {handle_, connection.number, connection.taken};
+  if (taken) wanted = {handle_, connection.number};
   responses_->begin(*flow_, head, wanted, fresh);
 }
 
@@ -238,7 +242,7 @@ void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
   } else if (!connection.isHttp) {
     if (ofRequests_) passRaw(connection, bytes);
   } else if (connection.taking && refusal_ == Reason::kNone) {
-    pass(bytes);
+    passOther(bytes);
   }
 }
 
@@ -275,7 +279,7 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
   } else if (connection.taking && state == ParserState::kDeciding && reason == Reason::kNone &&
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
-    reason = pass(connection.parser->held());
+    reason = passOther(connection.parser->held());
   } else if (!connection.isHttp && connection.parser && state == ParserState::kDeciding &&
              reason == Reason::kNone) {
     // The same of a whole connection.
@@ -290,10 +294,12 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
   connection.parser.reset();
   connection.http2.reset();
   memory_.give(std::exchange(connection.charge, 0));
+  if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
+  if (connection.leftOut != Reason::kNone) return connection.leftOut;
   // Ended before it was clear that it is HTTP, it was not.
-  return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
+  return redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
 }
 
 void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {

@@ -66,8 +66,8 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
   /// The connection has ended, for that reason or by itself (kNone). From now on nothing of it is
-  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate;
-  /// meaningless if inSink(), for then the sink will tell.
+  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate,
+  /// or if inSink() the reason that the sink is to close it for: the fate is the sink's to tell.
   Reason end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
@@ -86,7 +86,6 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     std::unique_ptr<http::Http2Parser> http2;   // Once it is HTTP/2.
     std::size_t charge = 0;                     // What they take of memory_.
     std::uint32_t number = 0;                   // Of its latest request.
-    std::uint32_t taken = 0;                    // Requests that the sink has taken.
     bool answered = false;  // Since its latest head, a segment acknowledged more than before.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;
@@ -129,12 +128,15 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
+  /// Bytes of a tunnel.
+  Reason passOther(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
   FlowOwner& owner_;
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool redacted_;  // Nothing leaves but requests.
   const bool carriesRaw_;  // Connections without requests go to the sink as they are.
   Sink& sink_;
   wire::Ledger& ledger_;

@@ -33,7 +33,7 @@ class ResponseStage::Exchange final : public http::PairingListener {
     std::optional<std::uint64_t> number;
     if (taken) {
       number = taken->number;
-      waiting_.push_back({stage_.sink_.numberOf(taken->connection), taken->number, taken->position,
+      waiting_.push_back({stage_.sink_.numberOf(taken->connection), taken->number,
                           std::string(head.method.substr(0, kMaxMethod)),
                           std::string(http::pathOf(head.target).substr(0, kMaxPath))});
       text_ += waiting_.back().method.size() + waiting_.back().path.size();
@@ -57,7 +57,6 @@ class ResponseStage::Exchange final : public http::PairingListener {
   struct Waiting {
     std::uint64_t connection;
     std::uint32_t number;
-    std::uint32_t position;
     std::string method;
     std::string path;
   };
@@ -67,7 +66,7 @@ class ResponseStage::Exchange final : public http::PairingListener {
     const Waiting request = std::move(waiting_.front());
     waiting_.pop_front();
     text_ -= request.method.size() + request.path.size();
-    stage_.hand({request.connection, request.number, request.position, request.method, request.path,
+    stage_.hand({request.connection, request.number, request.method, request.path,
                  response, missing});
   }
 
@@ -136,7 +135,7 @@ void ResponseStage::finish() {
 }
 
 Reason ResponseStage::onAppear(const reassembly::FlowKey& key, bool) {
-  return selection_.contains(key.server) ? Reason::kNone : Reason::kFiltered;
+  return selection_.judge(key.server, key.client);
 }
 
 Reason ResponseStage::onData(const reassembly::FlowView& flow,

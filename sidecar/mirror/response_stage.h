@@ -46,7 +46,6 @@ class ResponseStage final : public reassembly::FlowListener {
   struct Taken {
     ConnectionHandle connection = 0;
     std::uint32_t number = 0;
-    std::uint32_t position = 0;
   };
   /// A request of HTTP/1 has begun on this flow (that of the client's direction). `taken`: nothing
   /// if it was left out. `fresh`: it is the connection's first, or its segments acknowledge more

@@ -111,10 +111,9 @@ class RequestIntake {
 struct ResponseInfo {
   /// The connection's number within the stream: its handle may be another's by now.
   std::uint64_t connection = 0;
-  std::uint32_t request = 0;   // RequestId::number.
-  std::uint32_t position = 0;  // Among those of its connection that the sink has taken, from 1 on.
-  std::string_view method;     // Of the request.
-  std::string_view path;       // The same; without the query, perhaps cut.
+  std::uint32_t request = 0;  // RequestId::number.
+  std::string_view method;    // Of the request.
+  std::string_view path;      // The same; without the query, perhaps cut.
   const http::PairedResponse* response = nullptr;
   Reason missing = Reason::kNone;  // Why there is no response.
 };
@@ -126,7 +125,8 @@ class ResponseIntake {
   /// How an open connection is called within the stream.
   virtual std::uint64_t numberOf(ConnectionHandle handle) const = 0;
   /// kNone: taken (copied), onResponseSettled() follows, sooner or later. Else the reason for which
-  /// it is not. May come after the close() of its connection.
+  /// it is not. May come after the close() of its connection. Called once for each HTTP/1 request
+  /// whose beginRequest() was taken.
   virtual Reason response(const ResponseInfo& info) = 0;
 };
 

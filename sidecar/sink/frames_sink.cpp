@@ -72,6 +72,10 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+  if (options_.responses && request.head.majorVersion == 1) {
+    Slot& slot = slots_[id.connection];
+    positions_[{slot.stream, id.number}] = ++slot.begun;
+  }
   return data(id.connection, request.head.bytes);
 }
 
@@ -89,8 +93,10 @@ void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no s
 
 Reason FramesSink::response(const mirror::ResponseInfo& info) {
   if (buffer_.gone()) return Reason::kSinkClosed;
+  const auto position = positions_.extract({info.connection, info.request});
+  if (position.empty()) return Reason::kFiltered;  // The request was left out after all.
   wire::ResponseFrame frame{.connection = info.connection,
-                            .request = info.position,
+                            .request = position.mapped(),
                             .status = 0,
                             .missing = info.missing,
                             .latency = std::nullopt,

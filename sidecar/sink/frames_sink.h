@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,7 @@ namespace dormouse::sink {
 struct StreamOptions {
   std::size_t budget = 4 << 20;               // Bytes of memory for what the reader is behind.
   Nanos heartbeat = std::chrono::seconds(5);  // Silence after which a heartbeat is sent.
+  bool responses = false;                     // Those of requests will come.
 };
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
@@ -54,6 +56,7 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
+    std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
   };
   enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
@@ -88,6 +91,9 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   StreamBuffer buffer_;
   RequestReserve reserve_;
   std::vector<Slot> slots_;
+  /// Where in its connection each request stands whose response will come; by the connection's
+  /// number and its own.
+  std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint32_t> positions_;
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;
   std::deque<Owed> owed_;

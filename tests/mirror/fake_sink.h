@@ -31,7 +31,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   Reason refuseRequest = Reason::kNone;
   Reason refuseResponse = Reason::kNone;
   bool takesRaw = false;
-  std::vector<std::string> answers;  // "CONNECTION.REQUEST@POSITION METHOD PATH STATUS BODY"
+  std::vector<std::string> answers;  // "CONNECTION.REQUEST METHOD PATH STATUS BODY"
   int bodyCalls = 0;  // Of requestBody().
   std::string troubleText;
   std::string finalReport;
@@ -119,8 +119,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
  private:
   std::uint64_t numberOf(mirror::ConnectionHandle handle) const override { return handle + 100; }
   Reason response(const mirror::ResponseInfo& info) override {
-    std::string text = std::to_string(info.connection) + "." + std::to_string(info.request) + "@" +
-                       std::to_string(info.position);
+    std::string text = std::to_string(info.connection) + "." + std::to_string(info.request);
     text.append(" ").append(info.method).append(" ").append(info.path).append(" ");
     if (info.response == nullptr) {
       answers.push_back(text.append(reasonName(info.missing)));

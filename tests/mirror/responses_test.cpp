@@ -125,8 +125,8 @@ TEST_F(Responses, AreFoundForEachRequestInTheirOrder) {
   feed(talk.answer("end"));
   feed(talk.podFin());
   feed(talk.fin());
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /1 200 one", "100.2@2 HEAD /2 404 ",
-                                          "100.3@3 GET /3 200 to the end"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 200 one", "100.2 HEAD /2 404 ",
+                                          "100.3 GET /3 200 to the end"));
   EXPECT_EQ(account().seen, 3U);
   EXPECT_EQ(account().delivered, 3U);
   const wire::Ledger ledger = mirror_->report().ledger;
@@ -152,7 +152,7 @@ TEST_F(Responses, RequestsThatAreLeftOutHaveNoneButAreCounted) {
   open(talk);
   feed(talk.ask(get("/no") + get("/yes")));
   feed(talk.answer(ok("not this") + ok("this")));
-  EXPECT_THAT(sink_->answers, ElementsAre("100.2@1 GET /yes 200 this"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.2 GET /yes 200 this"));
   EXPECT_EQ(account().seen, 1U);
 }
 
@@ -164,7 +164,7 @@ TEST_F(Responses, AClientThatHasSentFinGetsItsAnswerAllTheSame) {
   feed(talk.fin());
   sink_->settleClosed();
   feed(talk.answer(ok("late")));
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET / 200 late"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET / 200 late"));
 }
 
 TEST_F(Responses, ResetsAndEndsLeaveRequestsUnanswered) {
@@ -182,8 +182,8 @@ TEST_F(Responses, ResetsAndEndsLeaveRequestsUnanswered) {
   open(closed);
   feed(closed.ask(get("/3")));
   feed(closed.podFin());
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /1 unanswered", "101.1@1 GET /2 unanswered",
-                                          "102.1@1 GET /3 unanswered"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 unanswered", "101.1 GET /2 unanswered",
+                                          "102.1 GET /3 unanswered"));
   EXPECT_EQ(account().skippedFor(Reason::kUnanswered), 3U);
   EXPECT_THAT(mirror_->report().verdict, HasSubstr("3 of 3 responses missing: unanswered 3"));
   EXPECT_EQ(mirror_->report().ledger.requests.skippedTotal(), 0U);
@@ -201,12 +201,12 @@ TEST_F(Responses, AHoleLosesThemUntilTheClientAsksAgain) {
   EXPECT_THAT(sink_->answers, IsEmpty());
   clock_.advance(std::chrono::seconds(3));
   table_.expire(clock_.now());
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /1 gap", "100.2@2 GET /2 gap"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 gap", "100.2 GET /2 gap"));
   feed(talk.answer(ok("two")));
   feed(talk.ask(get("/3")));
   feed(talk.answer(ok("three")));
   ASSERT_EQ(sink_->answers.size(), 3U);
-  EXPECT_EQ(sink_->answers[2], "100.3@3 GET /3 200 three");
+  EXPECT_EQ(sink_->answers[2], "100.3 GET /3 200 three");
   EXPECT_EQ(mirror_->report().ledger.requests.skippedTotal(), 0U);
 }
 
@@ -222,7 +222,7 @@ TEST_F(Responses, AfterAHoleAPipelinedRequestDoesNotPassForAnAnsweredOne) {
   talk.read += 11;
   feed(talk.answer(ok("one")));
   EXPECT_THAT(sink_->answers,
-              ElementsAre("100.1@1 GET /1 malformed", "100.2@2 GET /2 malformed"));
+              ElementsAre("100.1 GET /1 malformed", "100.2 GET /2 malformed"));
   EXPECT_EQ(account().skippedFor(Reason::kMalformed), 2U);
 }
 
@@ -234,7 +234,7 @@ TEST_F(Responses, AJoinedConnectionHasThemFromItsFirstRequestOn) {
   feed(talk.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   feed(talk.ask(get("/1")));
   feed(talk.answer(ok("one")));
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /1 200 one"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 200 one"));
 }
 
 TEST_F(Responses, AnUpgradeIsAnsweredAndTheRestIsATunnel) {
@@ -245,7 +245,7 @@ TEST_F(Responses, AnUpgradeIsAnsweredAndTheRestIsATunnel) {
   feed(talk.answer("HTTP/1.1 101 Switching\r\n\r\n\x81\x01x"));
   feed(talk.ask("\x81\x01y"));
   feed(talk.answer("\x81\x01z"));
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /ws 101 "));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /ws 101 "));
 }
 
 TEST_F(Responses, LargeOnesAreKeptUpToALimitAndShedBeyondAllTogether) {
@@ -302,7 +302,7 @@ TEST_F(Responses, TheSamePortsAgainAreAnotherConnection) {
   open(second);
   feed(second.ask(get("/2")));
   feed(second.answer(ok("two")));
-  EXPECT_THAT(sink_->answers, ElementsAre("100.1@1 GET /1 unanswered", "101.1@1 GET /2 200 two"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 unanswered", "101.1 GET /2 200 two"));
 }
 
 TEST_F(Responses, ConnectionsThatAreNotHttpGoToASinkThatTakesThem) {

@@ -45,7 +45,7 @@ class NdjsonSinkTest : public test::SinkTest {
   }
   mirror::ResponseInfo info(const http::PairedResponse* response,
                             Reason missing = Reason::kNone) const {
-    return {7, 3, 2, "GET", "/a\"b", response, missing};
+    return {7, 3, "GET", "/a\"b", response, missing};
   }
 
   test::Stream stream_;
@@ -172,12 +172,22 @@ TEST_F(NdjsonSinkTest, HttpHoldsNeither) {
 
 TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   stream_ = test::makeStream();
-  sink_ = std::make_unique<FramesSink>(loop_, std::move(stream_.writer), recorder_, StreamOptions{});
-  open(*sink_, 0);
+  StreamOptions options;
+  options.responses = true;
+  sink_ = std::make_unique<FramesSink>(loop_, std::move(stream_.writer), recorder_, options);
+  for (mirror::ConnectionHandle handle = 0; handle < 7; ++handle) open(*sink_, handle);
+  const http::RequestHead head;
+  for (const std::uint32_t number : {1U, 3U, 5U}) {
+    sink_->beginRequest({6, number}, {head, WallTime()});
+    sink_->endRequest({6, number}, {});
+  }
   EXPECT_EQ(sink_->responses()->numberOf(0), 1U);
   const http::PairedResponse response = paired();
   ASSERT_EQ(sink_->responses()->response(info(&response)), Reason::kNone);
-  ASSERT_EQ(sink_->responses()->response(info(nullptr, Reason::kUnanswered)), Reason::kNone);
+  EXPECT_EQ(sink_->responses()->response(info(&response)), Reason::kFiltered) << "once";
+  mirror::ResponseInfo missing = info(nullptr, Reason::kUnanswered);
+  missing.request = 5;
+  ASSERT_EQ(sink_->responses()->response(missing), Reason::kNone);
   struct Last final : wire::FrameHandler {
     void onOpen(const wire::OpenFrame&) override {}
     void onData(std::uint64_t, std::span<const std::uint8_t>) override {}
@@ -201,6 +211,7 @@ TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   EXPECT_EQ(last.seen[0].latency, response.latency);
   EXPECT_EQ(last.seen[0].bodyBytes, 4U);
   EXPECT_THAT(last.texts, ElementsAre(response.head, response.body, "", ""));
+  EXPECT_EQ(last.seen[1].request, 3U);
   EXPECT_EQ(last.seen[1].missing, Reason::kUnanswered);
   sink_->flush(clock_.now());
   EXPECT_THAT(recorder_.responses, ElementsAre(Reason::kNone));
