@@ -67,18 +67,17 @@ std::string memberPath(const std::string& of, const std::string& name) {
 
 class Comparer {
  public:
-  Comparer(const IgnorePaths& ignored, Differences& differences)
+  Comparer(const MemberMatcher& ignored, Differences& differences)
       : ignored_(ignored), differences_(differences) {}
 
   void compare(const Var& pod, const Var& local, const std::string& path,
-               const IgnorePaths::Place& place) {
-    if (ignored_.ignored(place)) return;
+               const MemberMatcher::Progress& progress) {
     const auto podObject = wire::jsonObject(pod);
     const auto localObject = wire::jsonObject(local);
-    if (podObject && localObject) return compareMembers(*podObject, *localObject, path, place);
+    if (podObject && localObject) return compareMembers(*podObject, *localObject, path, progress);
     const auto podArray = arrayOf(pod);
     const auto localArray = arrayOf(local);
-    if (podArray && localArray) return compareElements(*podArray, *localArray, path, place);
+    if (podArray && localArray) return compareElements(*podArray, *localArray, path, progress);
     const bool same = !podObject && !localObject && !podArray && !localArray &&
                       sameScalar(pod, local);
     if (!same) differences_.add(path, textOf(pod), textOf(local));
@@ -86,31 +85,33 @@ class Comparer {
 
  private:
   void compareMembers(const Poco::JSON::Object& pod, const Poco::JSON::Object& local,
-                      const std::string& path, const IgnorePaths::Place& place) {
+                      const std::string& path, const MemberMatcher::Progress& progress) {
     std::set<std::string> names;
     for (const auto& [name, value] : pod) names.insert(name);
     for (const auto& [name, value] : local) names.insert(name);
     for (const std::string& name : names) {
-      const IgnorePaths::Place at = ignored_.member(place, name);
+      const MemberMatcher::Place at = ignored_.enterMember(progress, name);
+      if (at.meant) continue;
       const std::string where = memberPath(path, name);
       const bool both = pod.has(name) && local.has(name);
       if (both) {
-        compare(pod.get(name), local.get(name), where, at);
-      } else if (!ignored_.ignored(at)) {
+        compare(pod.get(name), local.get(name), where, at.progress);
+      } else {
         differences_.add(where, textIn(pod, name), textIn(local, name));
       }
     }
   }
 
   void compareElements(const Poco::JSON::Array& pod, const Poco::JSON::Array& local,
-                       const std::string& path, const IgnorePaths::Place& place) {
+                       const std::string& path, const MemberMatcher::Progress& progress) {
     for (std::size_t i = 0; i < std::max(pod.size(), local.size()); ++i) {
       const auto index = static_cast<unsigned>(i);
-      const IgnorePaths::Place at = ignored_.element(place, i);
+      const MemberMatcher::Place at = ignored_.enterElement(progress, i);
+      if (at.meant) continue;
       const std::string where = path + "[" + std::to_string(i) + "]";
       if (i < pod.size() && i < local.size()) {
-        compare(pod.get(index), local.get(index), where, at);
-      } else if (!ignored_.ignored(at)) {
+        compare(pod.get(index), local.get(index), where, at.progress);
+      } else {
         const auto in = [&](const Poco::JSON::Array& array) -> std::optional<std::string> {
           if (i >= array.size()) return std::nullopt;
           return textOf(array.get(index));
@@ -126,7 +127,7 @@ class Comparer {
     return textOf(object.get(name));
   }
 
-  const IgnorePaths& ignored_;
+  const MemberMatcher& ignored_;
   Differences& differences_;
 };
 
@@ -156,9 +157,9 @@ Var parseJsonBody(std::string_view text) {
   }
 }
 
-void compareJson(const Var& pod, const Var& local, const IgnorePaths& ignored,
+void compareJson(const Var& pod, const Var& local, const MemberMatcher& ignored,
                  Differences& differences) {
-  Comparer(ignored, differences).compare(pod, local, "$", ignored.root());
+  Comparer(ignored, differences).compare(pod, local, "$", ignored.start());
 }
 
 }  // namespace dormouse::client

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "client/ignore_path.h"
+#include "common/member_path.h"
 
 namespace dormouse::client {
 
@@ -37,6 +37,6 @@ Poco::Dynamic::Var parseJsonBody(std::string_view text);
 /// Compares by value: the order of members means nothing, that of elements does; numbers are equal
 /// if their values are (1 and 1.0). What `ignored` names is left out on both sides, absent or not.
 void compareJson(const Poco::Dynamic::Var& pod, const Poco::Dynamic::Var& local,
-                 const IgnorePaths& ignored, Differences& differences);
+                 const MemberMatcher& ignored, Differences& differences);
 
 }  // namespace dormouse::client

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "client/ignore_path.h"
 #include "client/json_compare.h"
+#include "common/member_path.h"
 
 namespace dormouse::client {
 
@@ -20,7 +20,7 @@ struct Answer {
 
 struct CompareRules {
   std::vector<std::string> headers;  // Names of those that count, beside status and body.
-  IgnorePaths ignored;               // Of bodies that are JSON.
+  MemberMatcher ignored{{}};         // Of bodies that are JSON.
 };
 
 /// What differs: "status", "header NAME", members of bodies that both are JSON, else "body". A body

@@ -57,7 +57,14 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"80", "--buffer", "65GiB"}, "--buffer"},
         Wrong{{"80", "--output", "xml"}, "--output"}, Wrong{{"80", "--write", "f"}, "--write"},
         Wrong{{"80", "--token-file", "f"}, "exclude"}, Wrong{{"80", "--tok", "t"}, "--tok"},
-        Wrong{{"80", "--colour"}, "--colour"}));
+        Wrong{{"80", "--colour"}, "--colour"}, Wrong{{"exec"}, "no program"},
+        Wrong{{"exec", "--"}, "no program"}, Wrong{{"exec", "8080", "--", "a"}, "behind --"},
+        Wrong{{"exec", "--map", "3000", "--", "a"}, "--map"},
+        Wrong{{"exec", "--map", "1:2", "--map", "1:3", "--", "a"}, "given twice"},
+        Wrong{{"exec", "--to-host", "h", "--", "a"}, "--to-host"},
+        Wrong{{"exec", "--write", "f", "--", "a"}, "--write"},
+        Wrong{{"exec", "--protocol", "sctp", "--", "a"}, "--protocol"},
+        Wrong{{"80", "--map", "3000:8080"}, "--map belongs to exec"}));
 
 TEST(Arguments, TakeEverything) {
   const Arguments arguments =
@@ -120,6 +127,28 @@ TEST(Arguments, SelectRequestsAsTheQueryDoes) {
   EXPECT_EQ(arguments.spec.redact, (Words{"cookie", "json:$.a", "cookie:b"}));
   EXPECT_TRUE(arguments.spec.mark);
   EXPECT_FALSE(parseArguments({"--url", "http://h", "80"}, "token").spec.ofRequests());
+}
+
+TEST(Arguments, ExecLeavesItsProgramsWordsAlone) {
+  const Arguments arguments =
+      parseArguments({"exec", "pod/web-0", "--map", "3000:8080", "--protocol", "udp", "--",
+                      "./server", "--map", "--help", "--", "exec"},
+                     "t");
+  EXPECT_EQ(arguments.command, Command::kExec);
+  EXPECT_EQ(arguments.target.text(), "pod/web-0");
+  EXPECT_EQ(arguments.exec.command, (Words{"./server", "--map", "--help", "--", "exec"}));
+  EXPECT_EQ(arguments.exec.map.remoteOf(follow::Protocol::kUdp, 3000, follow::Chosen::kByProgram),
+            8080);
+  EXPECT_FALSE(arguments.exec.tcp);
+  EXPECT_TRUE(arguments.exec.udp);
+  EXPECT_TRUE(arguments.pairs.empty());
+  EXPECT_EQ(parseArguments({"exec", "--help", "--", "a"}, "t").command, Command::kHelp);
+}
+
+TEST(Arguments, DashesWithoutExecEndTheOptionsAlone) {
+  const Arguments arguments = parseArguments({"pod/web-0", "--", "8080:3000"}, "t");
+  ASSERT_EQ(arguments.pairs.size(), 1U);
+  EXPECT_EQ(arguments.pairs[0].local, 3000);
 }
 
 TEST(Arguments, TheTokenFileBeatsTheEnvironmentAndLosesOneNewline) {

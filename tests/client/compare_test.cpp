@@ -11,10 +11,10 @@
 namespace dormouse::client {
 namespace {
 
-IgnorePaths ignoring(std::initializer_list<const char*> paths) {
-  IgnorePaths ignored;
-  for (const char* path : paths) ignored.add(path);
-  return ignored;
+MemberMatcher ignoring(std::initializer_list<const char*> texts) {
+  std::vector<MemberPath> paths;
+  for (const char* text : texts) paths.push_back(parseMemberPath(text));
+  return MemberMatcher(paths);
 }
 
 /// "$.a: 1 | 2; $.b: - | true"
@@ -28,7 +28,7 @@ std::string textOf(const Differences& differences) {
 }
 
 std::string compared(std::string_view pod, std::string_view local,
-                     const IgnorePaths& ignored = {}) {
+                     const MemberMatcher& ignored = ignoring({})) {
   Differences differences;
   compareJson(parseJsonBody(pod), parseJsonBody(local), ignored, differences);
   return textOf(differences);
@@ -68,14 +68,14 @@ TEST(CompareJson, DifferencesAreBounded) {
     local += std::string(i == 0 ? "" : ",") + "\"" + std::string(1000, 'x') + "\\u0007\"";
   }
   Differences differences;
-  compareJson(parseJsonBody(pod + "]"), parseJsonBody(local + "]"), {}, differences);
+  compareJson(parseJsonBody(pod + "]"), parseJsonBody(local + "]"), ignoring({}), differences);
   EXPECT_EQ(differences.total, 500U);
   EXPECT_EQ(differences.shown.size(), Differences::kMost);
   EXPECT_LT(differences.shown[0].local->size(), 250U);
   EXPECT_EQ(differences.shown[0].local->find('\a'), std::string::npos);
 }
 
-TEST(IgnorePaths, NameMembersWithAllThatIsInThem) {
+TEST(CompareJson, IgnoresMembersWithAllThatIsInThem) {
   const char* pod = R"({"t":1,"items":[{"id":1,"v":1,"at":{"t":1}},{"id":2,"v":1}],"a b":1})";
   const char* local = R"({"t":2,"items":[{"id":8,"v":1,"at":{"t":2}},{"id":9,"v":2}],"a b":2})";
   EXPECT_EQ(compared(pod, local),
@@ -83,32 +83,15 @@ TEST(IgnorePaths, NameMembersWithAllThatIsInThem) {
             "$.items[1].v: 1 | 2; $.t: 1 | 2");
   EXPECT_EQ(compared(pod, local, ignoring({"$.t", "$.items[*].id", "$['a b']"})),
             "$.items[0].at.t: 1 | 2; $.items[1].v: 1 | 2");
-  EXPECT_EQ(compared(pod, local, ignoring({"$..t", "$..id", "$[\"a b\"]"})),
+  EXPECT_EQ(compared(pod, local, ignoring({"$..t", "$..id", "$['a b']"})),
             "$.items[1].v: 1 | 2");
   EXPECT_EQ(compared(pod, local, ignoring({"$.items[0]", "$.t"})),
             "$['a b']: 1 | 2; $.items[1].id: 2 | 9; $.items[1].v: 1 | 2");
-  EXPECT_EQ(compared(pod, local, ignoring({"$.*.*.at", "$.items[1]", "$..[0].id", "$.t"})),
+  EXPECT_EQ(compared(pod, local, ignoring({"$.*[*].at", "$.items[1]", "$..[0].id", "$.t"})),
             "$['a b']: 1 | 2");
-  EXPECT_EQ(compared(pod, local, ignoring({"$"})), "");
   EXPECT_EQ(compared(R"({"a":1,"list":[1]})", R"({"list":[1,2]})", ignoring({"$.a", "$.list[1]"})),
             "")
       << "absent on one side";
-}
-
-TEST(IgnorePaths, RefuseWhatTheyAreNot) {
-  for (const char* path : {"", "a", ".a", "$a", "$.", "$..", "$.a..", "$[", "$[]", "$[a]", "$['a",
-                           "$['a']b", "$[-1]", "$[1:2]", "$[?(@.a)]", "$[99999999999999999999]",
-                           "$.a b", "$.a["}) {
-    IgnorePaths paths;
-    EXPECT_THROW(paths.add(path), IgnorePathError) << path;
-  }
-  std::string deep = "$";
-  for (std::size_t i = 0; i < IgnorePaths::kMaxSteps; ++i) deep += "..a";
-  IgnorePaths paths;
-  EXPECT_NO_THROW(paths.add(deep));
-  EXPECT_THROW(paths.add(deep + ".a"), IgnorePathError);
-  for (std::size_t i = 1; i < IgnorePaths::kMaxPaths; ++i) paths.add("$.a");
-  EXPECT_THROW(paths.add("$.a"), IgnorePathError);
 }
 
 Answer answer(int status, const std::string& fields, const std::string& body) {
