@@ -78,8 +78,8 @@ class Comparer {
     const auto podArray = arrayOf(pod);
     const auto localArray = arrayOf(local);
     if (podArray && localArray) return compareElements(*podArray, *localArray, path, progress);
-    const bool same = !podObject && !localObject && !podArray && !localArray &&
-                      sameScalar(pod, local);
+    const bool same =
+        !podObject && !localObject && !podArray && !localArray && sameScalar(pod, local);
     if (!same) differences_.add(path, textOf(pod), textOf(local));
   }
 

@@ -72,7 +72,11 @@ class MirrorRun final : private EventHandler {
                [&display](const std::string& sentence) { display.notice(sentence); }),
         comparison_(arguments.compare.value_or(CompareRules{}),
                     [&display](const DifferentRequest& request) { display.different(request); }),
-        context_{ports_, loop, clock, display, pairsText(arguments),
+        context_{ports_,
+                 loop,
+                 clock,
+                 display,
+                 pairsText(arguments),
                  arguments.compare ? &comparison_ : nullptr},
         fleet_(kubectl == nullptr ? std::make_unique<Fleet>(arguments, context_)
                                   : std::make_unique<Fleet>(arguments, beginning.chosen,

@@ -14,8 +14,7 @@ constexpr std::size_t kMostConnections = 2 << 16;
 
 }  // namespace
 
-Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock,
-                   ResponseMatcher* matcher)
+Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock, ResponseMatcher* matcher)
     : ports_(ports),
       loop_(loop),
       clock_(clock),

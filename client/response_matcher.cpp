@@ -93,7 +93,6 @@ class ResponseMatcher::Connection final : private http::RequestListener,
     lack(half, Reason::kNone, why);
   }
 
-
   /// False, and the request is not compared, if that does not fit.
   bool hold(Halves::iterator half, std::size_t bytes) {
     if (bytes <= kMostHeld - matcher_.held_) {
@@ -162,8 +161,7 @@ void ResponseMatcher::podResponse(const wire::ResponseFrame& frame) {
   tidy(frame.connection);
 }
 
-void ResponseMatcher::localResponse(std::uint64_t connection,
-                                    std::span<const std::uint8_t> bytes) {
+void ResponseMatcher::localResponse(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
   if (Connection* one = find(connection)) one->localResponse(bytes);
 }
 

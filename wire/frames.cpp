@@ -235,8 +235,7 @@ void appendHeartbeat(std::vector<std::uint8_t>& out) {
 
 void appendResponse(std::vector<std::uint8_t>& out, const ResponseFrame& frame) {
   assert(frame.head.size() <= kMaxResponseHead && frame.body.size() <= kMaxResponseBody);
-  const std::string_view why =
-      frame.status == 0 ? reasonName(frame.missing) : std::string_view();
+  const std::string_view why = frame.status == 0 ? reasonName(frame.missing) : std::string_view();
   appendHead(out, FrameType::kResponse,
              kResponseHeadBytes + frame.head.size() + frame.body.size() + why.size());
   append(out, frame.connection);

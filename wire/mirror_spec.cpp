@@ -13,7 +13,6 @@
 namespace dormouse::wire {
 namespace {
 
-
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
   if (!text) throw SpecError(key, key + ": a string is wanted");

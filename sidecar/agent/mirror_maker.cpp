@@ -31,7 +31,8 @@ std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, const wire::Mir
   }
   return std::make_unique<sink::RequestSink>(
       loop, std::move(socket), listener,
-      spec.format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(), options);
+      spec.format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(),
+      options);
 }
 
 /// The mirror's sink, behind an editor if the mirror edits.
@@ -68,17 +69,17 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
           });
     };
   }
-  return [&settings, identity, held](
-             const DataLoop::Context& context, capture::LinkType link,
-             reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
-    return std::make_unique<mirror::FlowMirror>(
-        identity, link, context.table, slot, context.ownSockets,
-        [&](mirror::SinkListener& listener) {
-          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
-            return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
-          });
-        });
-  };
+  return
+      [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
+                                  reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
+        return std::make_unique<mirror::FlowMirror>(
+            identity, link, context.table, slot, context.ownSockets,
+            [&](mirror::SinkListener& listener) {
+              return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+                return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
+              });
+            });
+      };
 }
 
 DataLoop::MirrorMaker makePushMirror(const Settings& settings,

@@ -19,12 +19,12 @@ namespace dormouse::http {
 struct PairedResponse {
   std::uint64_t request = 0;  // The number that begin() was given.
   int status = 0;
-  std::string head;                // As it was sent, from the status line to the empty line.
-  std::string body;                // The content without the framing of chunks, its beginning.
-  std::uint64_t bodyBytes = 0;     // Of the whole content.
-  std::optional<Nanos> latency;    // From the request's last byte to the response's first, at least
-                                   // 0. Nothing if the response began before the request's end.
-  WallTime timestamp;              // Of its first byte.
+  std::string head;              // As it was sent, from the status line to the empty line.
+  std::string body;              // The content without the framing of chunks, its beginning.
+  std::uint64_t bodyBytes = 0;   // Of the whole content.
+  std::optional<Nanos> latency;  // From the request's last byte to the response's first, at least
+                                 // 0. Nothing if the response began before the request's end.
+  WallTime timestamp;            // Of its first byte.
 };
 
 /// Told by a pairing, once for each request that was begun with a number, in their order.
@@ -91,11 +91,11 @@ class ResponsePairing final : private ResponseListener {
   const std::size_t maxBody_;
   PairingListener& listener_;
   std::optional<ResponseParser> parser_{std::in_place};  // Never empty.
-  std::deque<Pending> pending_;  // The first is the one whose response comes.
-  std::size_t wanted_ = 0;       // Of these, with a number.
+  std::deque<Pending> pending_;             // The first is the one whose response comes.
+  std::size_t wanted_ = 0;                  // Of these, with a number.
   std::optional<PairedResponse> response_;  // To the first, if it is wanted.
-  WallTime at_;                  // During feed().
-  std::optional<WallTime> began_;  // When the response's first byte came.
+  WallTime at_;                             // During feed().
+  std::optional<WallTime> began_;           // When the response's first byte came.
   Reason lost_ = Reason::kNone;
 };
 

@@ -84,8 +84,8 @@ class ResponseParser {
 
   State state_ = State::kHttp;
   Body body_ = Body::kNone;
-  bool tunnels_ = false;     // The present response opens a tunnel.
-  std::uint64_t left_ = 0;   // Of a body of known length.
+  bool tunnels_ = false;    // The present response opens a tunnel.
+  std::uint64_t left_ = 0;  // Of a body of known length.
   std::optional<ChunkedBody> chunks_;
   HeadBytes head_{kMaxHead};
   std::string fault_;

@@ -123,7 +123,7 @@ class FlowMirror final : public Mirror,
   std::vector<ConnectionHandle> byFlow_;                        // Indexed by FlowId::index.
   std::unordered_map<std::uint32_t, http::Opening> undecided_;  // By FlowId::index; rarely any.
   std::optional<RequestStage> stage_;                           // TCP only.
-  std::unique_ptr<Sink> sink_;  // Late: it may report until it is gone.
+  std::unique_ptr<Sink> sink_;              // Late: it may report until it is gone.
   std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };
 

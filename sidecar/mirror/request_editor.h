@@ -120,10 +120,10 @@ class RequestEditor final : public Sink, private SinkListener {
   const EditorOptions options_;
   SinkListener& listener_;
   Budget memory_{kMemory};
-  std::vector<Connection> connections_;    // By handle.
-  std::vector<ConnectionHandle> refused_;  // To be told at the batch's end, if not before.
-  std::string chunk_;                      // Its memory is used again.
-  const std::unique_ptr<Sink> sink_;       // Late: it may report until it is gone.
+  std::vector<Connection> connections_;      // By handle.
+  std::vector<ConnectionHandle> refused_;    // To be told at the batch's end, if not before.
+  std::string chunk_;                        // Its memory is used again.
+  const std::unique_ptr<Sink> sink_;         // Late: it may report until it is gone.
   std::optional<ResponseEditor> responses_;  // If something is hidden and the sink has responses.
 };
 

@@ -263,8 +263,7 @@ std::size_t RequestStage::waiting() const {
                     [](const Connection& one) { return one.search != nullptr; }));
 }
 
-Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow,
-                         Reason reason) {
+Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason) {
   handle_ = handle;
   const auto* const outer = std::exchange(flow_, &flow);  // It may be called from within feed().
   refusal_ = Reason::kNone;

@@ -136,7 +136,7 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   FlowOwner& owner_;
   const wire::Protocol protocol_;
   const bool ofRequests_;
-  const bool redacted_;  // Nothing leaves but requests.
+  const bool redacted_;    // Nothing leaves but requests.
   const bool carriesRaw_;  // Connections without requests go to the sink as they are.
   Sink& sink_;
   wire::Ledger& ledger_;

@@ -9,9 +9,9 @@
 
 namespace dormouse::mirror {
 
-/// Only there for mirrors that redact. A response whose body cannot be looked into, since it is cut,
-/// compressed or broken JSON, is missing as kUnredactable, if members of JSON bodies are redacted at
-/// all; Content-Length stays that of the original. Data thread only.
+/// Only there for mirrors that redact. A response whose body cannot be looked into, since it is
+/// cut, compressed or broken JSON, is missing as kUnredactable, if members of JSON bodies are
+/// redacted at all; Content-Length stays that of the original. Data thread only.
 class ResponseEditor final : public ResponseIntake {
  public:
   /// REQUIRES: both outlive the editor.

@@ -66,8 +66,8 @@ class ResponseStage::Exchange final : public http::PairingListener {
     const Waiting request = std::move(waiting_.front());
     waiting_.pop_front();
     text_ -= request.method.size() + request.path.size();
-    stage_.hand({request.connection, request.number, request.method, request.path,
-                 response, missing});
+    stage_.hand(
+        {request.connection, request.number, request.method, request.path, response, missing});
   }
 
   ResponseStage& stage_;

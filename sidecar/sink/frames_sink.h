@@ -28,9 +28,10 @@ struct StreamOptions {
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
 ///
-/// A connection is delivered once the socket has taken its close record, and a request its last byte. One that does not fit the
-/// budget is shed whole: nothing more of it is sent but its close record, which names the reason
-/// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
+/// A connection is delivered once the socket has taken its close record, and a request its last
+/// byte. One that does not fit the budget is shed whole: nothing more of it is sent but its close
+/// record, which names the reason and waits for room if it must. A reader that goes away leaves all
+/// others as kSinkClosed.
 class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.

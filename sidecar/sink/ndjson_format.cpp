@@ -47,9 +47,7 @@ class Line final : public RequestText {
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
   void trailers(std::span<const http::HeaderField>) override {}
-  std::size_t size() const override {
-    return sizeof(*this) + text_.capacity() + body_.capacity();
-  }
+  std::size_t size() const override { return sizeof(*this) + text_.capacity() + body_.capacity(); }
   std::string take() override {
     appendBody(text_, body_, bodyBytes_);
     text_ += "}\n";
@@ -84,8 +82,8 @@ class NdjsonFormat final : public RequestFormat {
  public:
   bool carries(const http::RequestHead&) const override { return true; }
   std::size_t expect(const http::RequestHead& head) const override {
-    return 2 * head.bytes.size() +
-           2 * static_cast<std::size_t>(std::min<std::uint64_t>(head.length.value_or(0), kMaxShownBody));
+    return 2 * head.bytes.size() + 2 * static_cast<std::size_t>(std::min<std::uint64_t>(
+                                           head.length.value_or(0), kMaxShownBody));
   }
   std::unique_ptr<RequestText> begin(std::uint64_t connection, std::uint32_t number,
                                      const mirror::ConnectionInfo& info,

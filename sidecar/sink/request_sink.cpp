@@ -29,8 +29,7 @@ Reason RequestSink::data(mirror::ConnectionHandle handle, std::span<const std::u
   Slot& slot = slots_[handle];
   std::string text;
   if (!slot.raw) text = format_->open(slot.number, slot.info);
-  text += format_->data(slot.number,
-                        {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  text += format_->data(slot.number, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (append(text)) {
     slot.raw = true;
     slot.end = buffer_.appended();

@@ -30,8 +30,8 @@ namespace dormouse::sink {
 /// not fit is left out alone (kOverBudget). It is delivered once the socket has taken its last
 /// byte. A connection is delivered when all its requests have their fate.
 ///
-/// What is no request, in a format that holds it, is written as it comes; a connection that does not
-/// fit is shed whole, and its last line, which says so, waits for room if it must.
+/// What is no request, in a format that holds it, is written as it comes; a connection that does
+/// not fit is shed whole, and its last line, which says so, waits for room if it must.
 class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
@@ -109,7 +109,7 @@ class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
   std::vector<Slot> slots_;
   std::uint64_t lastNumber_ = 0;
   std::deque<Ending> endings_;
-  std::vector<Ending> known_;        // Whose fate is known, but not told until the batch's end.
+  std::vector<Ending> known_;  // Whose fate is known, but not told until the batch's end.
   std::deque<Owed> owed_;
   std::string ending_;               // The last words, until there is room for them.
   std::uint64_t writtenBefore_ = 0;  // As of lastWrite_.

@@ -83,8 +83,7 @@ TEST(CompareJson, IgnoresMembersWithAllThatIsInThem) {
             "$.items[1].v: 1 | 2; $.t: 1 | 2");
   EXPECT_EQ(compared(pod, local, ignoring({"$.t", "$.items[*].id", "$['a b']"})),
             "$.items[0].at.t: 1 | 2; $.items[1].v: 1 | 2");
-  EXPECT_EQ(compared(pod, local, ignoring({"$..t", "$..id", "$['a b']"})),
-            "$.items[1].v: 1 | 2");
+  EXPECT_EQ(compared(pod, local, ignoring({"$..t", "$..id", "$['a b']"})), "$.items[1].v: 1 | 2");
   EXPECT_EQ(compared(pod, local, ignoring({"$.items[0]", "$.t"})),
             "$['a b']: 1 | 2; $.items[1].id: 2 | 9; $.items[1].v: 1 | 2");
   EXPECT_EQ(compared(pod, local, ignoring({"$.*[*].at", "$.items[1]", "$..[0].id", "$.t"})),
@@ -138,13 +137,14 @@ TEST(CompareAnswers, BodiesThatAreNotWhole) {
 TEST(CompareAnswers, CompressedBodiesByTheirContent) {
   const std::string coded = "Content-Encoding: gzip\r\n";
   const std::string plain = R"({"list":[1,2,3]})";
-  EXPECT_EQ(textOf(compareAnswers(answer(200, coded, gzip(plain)), answer(200, "", plain), {})), "");
-  EXPECT_EQ(textOf(compareAnswers(
-                answer(200, coded, gzip(R"({"list":[1]})")),
-                answer(200, "content-encoding: deflate\r\n",
-                       gzip(R"({"list":[2]})", Poco::DeflatingStreamBuf::STREAM_ZLIB)),
-                {})),
-            "$.list[0]: 1 | 2");
+  EXPECT_EQ(textOf(compareAnswers(answer(200, coded, gzip(plain)), answer(200, "", plain), {})),
+            "");
+  EXPECT_EQ(
+      textOf(compareAnswers(answer(200, coded, gzip(R"({"list":[1]})")),
+                            answer(200, "content-encoding: deflate\r\n",
+                                   gzip(R"({"list":[2]})", Poco::DeflatingStreamBuf::STREAM_ZLIB)),
+                            {})),
+      "$.list[0]: 1 | 2");
   // A bomb and a broken one are compared as they are.
   const std::string bomb = gzip(std::string(8 << 20, ' '));
   EXPECT_EQ(textOf(compareAnswers(answer(200, coded, bomb), answer(200, coded, bomb), {})), "");
@@ -245,9 +245,10 @@ TEST_F(Matcher, WhatIsMissingIsCountedOnTheSideThatLacksIt) {
   EXPECT_EQ(localLacks(Reason::kUnanswered), 2U);
   EXPECT_EQ(localLacks(Reason::kSinkRefused), 1U);
   EXPECT_FALSE(comparison_.counts().complete());
-  EXPECT_EQ(comparison_.counts().verdict(),
-            "no responses compared; 4 not compared: the pod's missing (gap 1), the local one missing "
-            "(sink-refused 1, unanswered 2)");
+  EXPECT_EQ(
+      comparison_.counts().verdict(),
+      "no responses compared; 4 not compared: the pod's missing (gap 1), the local one missing "
+      "(sink-refused 1, unanswered 2)");
 }
 
 TEST_F(Matcher, TheStreamsEndIsNotTheLocalProgramsEnd) {

@@ -77,7 +77,8 @@ TEST(ResponsePairing, EveryKindOfBodyEndsWhereItShould) {
 TEST(ResponsePairing, ABodyWithoutALengthEndsWithTheConnection) {
   for (const std::string fields : {"", "Transfer-Encoding: gzip\r\n"}) {
     Pairing p{Asked::kUsual, Asked::kUsual};
-    feedIn(p.pairing, "HTTP/1.1 200 OK\r\n" + fields + "\r\nall of this\r\nHTTP/1.1 200 OK\r\n\r\n");
+    feedIn(p.pairing,
+           "HTTP/1.1 200 OK\r\n" + fields + "\r\nall of this\r\nHTTP/1.1 200 OK\r\n\r\n");
     EXPECT_TRUE(p.log.seen.empty());
     p.pairing.end(Reason::kNone);
     ASSERT_EQ(p.log.seen.size(), 2U);
@@ -142,8 +143,8 @@ TEST(ResponsePairing, BeginsAnewAtTheNextResponse) {
 }
 
 TEST(ResponsePairing, ATunnelHidesWhatFollows) {
-  for (const auto& [asked, status] : {std::pair{Asked::kUsual, "101 Switching"},
-                                      std::pair{Asked::kConnect, "200 Connected"}}) {
+  for (const auto& [asked, status] :
+       {std::pair{Asked::kUsual, "101 Switching"}, std::pair{Asked::kConnect, "200 Connected"}}) {
     Pairing p{asked};
     feedIn(p.pairing, std::string("HTTP/1.1 ") + status + "\r\n\r\n\x81\x05hello", 5);
     ASSERT_EQ(p.log.seen.size(), 1U);
@@ -175,7 +176,8 @@ TEST(ResponsePairing, ResponsesThatNobodyWantsAreCountedAllTheSame) {
 
 TEST(ResponsePairing, ABodyIsKeptUpToItsLimitAndCountedBeyond) {
   Pairing p;
-  feedIn(p.pairing, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'b'), 999);
+  feedIn(p.pairing, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + std::string(5000, 'b'),
+         999);
   ASSERT_EQ(p.log.seen.size(), 1U);
   EXPECT_EQ(p.log.seen[0].body, std::string(kMaxBody, 'b'));
   EXPECT_EQ(p.log.seen[0].bodyBytes, 5000U);
@@ -220,8 +222,8 @@ Exchange makeExchange(std::mt19937& random, int number, bool last) {
                 std::to_string(number) + " HTTP/1.1\r\nHost: a\r\n\r\n";
   one.status = 400 + number;
   std::string head = below(3) == 0 ? "HTTP/1.1 100 Continue\r\n\r\n" : "";
-  head += "HTTP/1.1 " + std::to_string(one.status) + " Some\r\nX-Number: " +
-          std::to_string(number) + "\r\n";
+  head += "HTTP/1.1 " + std::to_string(one.status) +
+          " Some\r\nX-Number: " + std::to_string(number) + "\r\n";
   std::string body;
   switch (last && below(2) == 0 ? 2 : below(2)) {
     case 0:

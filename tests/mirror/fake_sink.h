@@ -32,7 +32,7 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   Reason refuseResponse = Reason::kNone;
   bool takesRaw = false;
   std::vector<std::string> answers;  // "CONNECTION.REQUEST METHOD PATH STATUS BODY"
-  int bodyCalls = 0;  // Of requestBody().
+  int bodyCalls = 0;                 // Of requestBody().
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;

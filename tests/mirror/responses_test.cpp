@@ -221,8 +221,7 @@ TEST_F(Responses, AfterAHoleAPipelinedRequestDoesNotPassForAnAnsweredOne) {
   feed(talk.ask(get("/2")));
   talk.read += 11;
   feed(talk.answer(ok("one")));
-  EXPECT_THAT(sink_->answers,
-              ElementsAre("100.1 GET /1 malformed", "100.2 GET /2 malformed"));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 malformed", "100.2 GET /2 malformed"));
   EXPECT_EQ(account().skippedFor(Reason::kMalformed), 2U);
 }
 
@@ -241,7 +240,8 @@ TEST_F(Responses, AnUpgradeIsAnsweredAndTheRestIsATunnel) {
   start();
   Talk talk;
   open(talk);
-  feed(talk.ask("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
+  feed(
+      talk.ask("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
   feed(talk.answer("HTTP/1.1 101 Switching\r\n\r\n\x81\x01x"));
   feed(talk.ask("\x81\x01y"));
   feed(talk.answer("\x81\x01z"));
@@ -256,7 +256,8 @@ TEST_F(Responses, LargeOnesAreKeptUpToALimitAndShedBeyondAllTogether) {
     Talk& talk = talks.emplace_back(static_cast<std::uint16_t>(1000 + i));
     open(talk);
     feed(talk.ask(get("/")));
-    feed(talk.answer("HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + std::string(10'000, 'x')));
+    feed(
+        talk.answer("HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + std::string(10'000, 'x')));
     feed(talk.answer(std::string(each - 10'000, 'x')));
   }
   const std::uint64_t shed = account().skippedFor(Reason::kOverBudget);
