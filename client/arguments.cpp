@@ -8,6 +8,8 @@
 #include <optional>
 #include <sstream>
 
+#include "client/compare_options.h"
+#include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
 
@@ -64,6 +66,9 @@ po::options_description visibleOptions() {
       ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //
       ("buffer", po::value<std::string>()->value_name("64MiB"),
        "what all local connections together may hold back for a slow or paused program")  //
+      ("map", po::value<std::vector<std::string>>()->composing()->value_name("LOCAL:REMOTE"),
+       "exec: a port of the program and the pod's; several times; REMOTE none: not to be mirrored; "
+       "LOCAL 0: what the kernel chooses")  //
       ("write", po::value<std::string>()->value_name("FILE"),
        "pcap: write to this file instead of standard output")  //
       ("quiet,q", po::bool_switch(), "print the end only")     //
@@ -72,7 +77,8 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(local).add(general);
+  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local);
+  all.add(compareOptions()).add(general);
   return all;
 }
 
@@ -159,6 +165,15 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  if (arguments.compare) query.emplace_back("responses", "true");
+  const auto selection = selectionQuery(values);
+  if (arguments.command == Command::kPcap && !selection.empty()) {
+    throw UsageError("--" + selection.front().first +
+                     ": pcap writes packets, among which no requests are selected");
+  }
+  query.insert(query.end(), selection.begin(), selection.end());
+  // Its ports come later.
+  if (arguments.command == Command::kExec) query.emplace_back("port", "1");
   query.emplace_back("format", arguments.command == Command::kPcap ? "pcap" : "frames");
   try {
     return wire::parseStreamSpec(query);
@@ -256,10 +271,47 @@ void readTarget(Arguments& result, const po::variables_map& values,
   }
 }
 
+void readComparison(Arguments& result, const po::variables_map& values) {
+  try {
+    result.compare = compareRulesOf(values);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  if (result.compare && result.command != Command::kMirror) {
+    throw UsageError("--compare goes neither with pcap nor with exec");
+  }
+}
+
+void readExec(Arguments& result, const po::variables_map& values,
+              const std::vector<std::string>& words) {
+  if (!words.empty()) {
+    throw UsageError("not understood: " + inQuotes(words.front()) +
+                     "; the program stands behind --, its ports are seen when it opens them");
+  }
+  if (result.exec.command.empty()) {
+    throw UsageError("no program: give it behind --, such as -- ./server --verbose");
+  }
+  if (values.count("to-host") != 0) throw UsageError("--to-host: exec knows where its program is");
+  if (const auto protocol = textOf(values, "protocol")) {
+    result.exec.tcp = *protocol == "tcp";
+    result.exec.udp = *protocol == "udp";
+  }
+  if (values.count("map") == 0) return;
+  for (const auto& pair : values["map"].as<std::vector<std::string>>()) {
+    try {
+      result.exec.map.add(pair);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(std::string("--map: ") + error.what());
+    }
+  }
+}
+
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken) {
-  const po::variables_map values = parseOptions(arguments);
+  std::vector<std::string> own = arguments;
+  std::vector<std::string> behind = takeBehindDashes(own);
+  const po::variables_map values = parseOptions(own);
   Arguments result;
   if (values.count("help") != 0 || values.count("version") != 0) {
     result.command = values.count("help") != 0 ? Command::kHelp : Command::kVersion;
@@ -271,6 +323,14 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
     result.command = Command::kPcap;
     words.erase(words.begin());
   }
+  if (!words.empty() && words.front() == "exec") {
+    result.command = Command::kExec;
+    result.exec.command = std::move(behind);
+    words.erase(words.begin());
+  } else {
+    words.insert(words.end(), behind.begin(), behind.end());
+    if (values.count("map") != 0) throw UsageError("--map belongs to exec");
+  }
   if (values.count("url") == 0) {
     readTarget(result, values, words);
   } else {
@@ -279,7 +339,12 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
       if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
     }
   }
-  readPairs(result, words);
+  if (result.command == Command::kExec) {
+    readExec(result, values, words);
+  } else {
+    readPairs(result, words);
+  }
+  readComparison(result, values);
   result.spec = specOf(values, result);
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
@@ -320,11 +385,15 @@ std::string helpText() {
          "serving it.\n\n"
          "  kubectl mirror TARGET REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n"
          "  kubectl mirror pcap TARGET PORT [PORT ...] [options]\n"
+         "  kubectl mirror exec TARGET [--map LOCAL:REMOTE ...] [options] -- PROGRAM [WORD ...]\n"
          "  kubectl mirror --url URL REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n\n"
          "TARGET is pod/NAME, or deploy/NAME, sts/NAME, ds/NAME, rs/NAME, job/NAME, svc/NAME: all\n"
          "pods of it, also those that come later. 8080:3000 copies every connection to the pod's\n"
          "port 8080 to 127.0.0.1:3000; 8080 alone means 8080:8080. pcap writes one pod's packets,\n"
          "both directions, for wireshark -k -i -.\n"
+         "exec starts your program and copies, to each port that it listens on, what the pod gets "
+         "on\n"
+         "the same port, or on the one that --map says. Our own lines go to standard error.\n"
          "kubectl is run without a terminal: if your cluster asks for a log-in on it, log in "
          "first,\n"
          "for example by kubectl get pods.\n"
@@ -338,7 +407,10 @@ std::string helpText() {
          "  2  the command line is wrong\n"
          "  3  the pod or its sidecar cannot be reached, or it refused\n"
          "  4  a stream broke off without a ledger\n"
-         "A second Ctrl-C kills the program: 130 for the shell.\n";
+         "  5  with --compare: not 4, and the responses to some requests differ; 1 also if some\n"
+         "     could not be compared\n"
+         "A second Ctrl-C kills the client: 130 for the shell. exec ends as its program did, and "
+         "with\n127 or 126 if there is no such program or it cannot be run.\n";
   return text.str();
 }
 

@@ -3,18 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "client/exec_wish.h"
 #include "client/kubectl.h"
 #include "client/pod.h"
+#include "client/response_compare.h"
 #include "client/target.h"
 #include "wire/mirror_spec.h"
 
 namespace dormouse::client {
 
-enum class Command : std::uint8_t { kMirror, kPcap, kHelp, kVersion };
+enum class Command : std::uint8_t { kMirror, kPcap, kExec, kHelp, kVersion };
 
 /// A mirrored port of the pod and the local port that receives its traffic.
 struct PortPair {
@@ -32,10 +35,12 @@ struct Arguments {
   AgentWish agent;
   std::size_t maxPods = 10;               // Of a workload, mirrored at the same time.
   KubectlOptions kubectl;                 // Its program is not the command line's to set.
-  std::vector<PortPair> pairs;            // Each remote port once.
+  std::vector<PortPair> pairs;            // Each remote port once. Empty with kExec.
+  ExecWish exec;                          // Only kExec's.
   wire::MirrorSpec spec;                  // What to ask the sidecar for.
   std::string toHost = "127.0.0.1";       // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
+  std::optional<CompareRules> compare;    // The local program's responses with the pod's.
   bool quiet = false;                     // Only the end is printed.
   bool json = false;                      // NDJSON instead of text.
   std::string writeFile;                  // pcap: empty for standard output.

@@ -20,9 +20,11 @@ constexpr const char* kSoon = "--request-timeout=3s";
 /// The words typed, told apart.
 struct Typed {
   std::map<std::string, std::string> values;  // By long name.
-  std::vector<std::string> positions;         // Without pcap.
+  std::vector<std::string> positions;         // Without pcap and exec.
   bool pcap = false;
-  std::string pending;  // The long name of an option whose value comes next.
+  bool exec = false;
+  bool program = false;  // Behind --.
+  std::string pending;   // The long name of an option whose value comes next.
 };
 
 std::string candidate(const std::string& word, const std::string& description) {
@@ -46,9 +48,16 @@ Typed typedOf(const std::vector<std::string>& words, std::size_t count) {
       typed.values[std::exchange(typed.pending, "")] = word;
       continue;
     }
+    if (word == "--") {
+      typed.program = true;
+      break;
+    }
     if (!word.starts_with('-')) {
-      if (word == "pcap" && typed.positions.empty() && !typed.pcap) {
+      const bool first = typed.positions.empty() && !typed.pcap && !typed.exec;
+      if (first && word == "pcap") {
         typed.pcap = true;
+      } else if (first && word == "exec") {
+        typed.exec = true;
       } else {
         typed.positions.push_back(word);
       }
@@ -94,7 +103,10 @@ void completeTarget(Completion& completion, const Typed& typed, const std::strin
                     const Cluster& cluster) {
   const std::size_t slash = word.find('/');
   if (slash == std::string::npos) {
-    if (!typed.pcap) completion.candidates.push_back(candidate("pcap", "write packets"));
+    if (!typed.pcap && !typed.exec) {
+      completion.candidates.push_back(candidate("pcap", "write packets"));
+      completion.candidates.push_back(candidate("exec", "start a program and mirror its ports"));
+    }
     for (const Kind kind : {Kind::kPod, Kind::kDeployment, Kind::kStatefulSet, Kind::kService}) {
       addTargets(completion, kind, cluster);
     }
@@ -146,7 +158,10 @@ void completeValue(Completion& completion, const std::string& option, const Clus
       {"protocol", {"tcp", "udp"}},
       {"midstream", {"http", "raw"}},
       {"h2", {"requests", "raw"}},
-      {"output", {"text", "json"}}};
+      {"output", {"text", "json"}},
+      {"method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "safe"}},
+      {"by", {"header:", "cookie:", "trace"}},
+      {"redact", {"authorization", "cookie", "cookie:", "json:$."}}};
   if (option == "namespace") {
     completion.candidates = namesFrom(cluster, {"get", "namespaces", "--output=name", kSoon});
   } else if (option == "context") {
@@ -174,7 +189,9 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
   Completion completion;
   const std::string word = words.empty() ? "" : words.back();
   const Typed typed = typedOf(words, words.empty() ? 0 : words.size() - 1);
-  if (!typed.pending.empty()) {
+  if (typed.program) {
+    completion.files = typed.exec;  // A program, or what it is told.
+  } else if (!typed.pending.empty()) {
     completeValue(completion, typed.pending, cluster);
   } else if (word.starts_with('-')) {
     for (const OptionName& option : optionNames()) {
@@ -184,7 +201,7 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
     return completion;
   } else if (typed.positions.empty()) {
     completeTarget(completion, typed, word, cluster);
-  } else if (word.find(':') == std::string::npos) {
+  } else if (!typed.exec && word.find(':') == std::string::npos) {
     completePorts(completion, typed, cluster);
   }
   std::erase_if(completion.candidates,

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 
+#include "client/comparison.h"
 #include "client/outcome.h"
 #include "client/replayer.h"
 #include "client/tally.h"
@@ -27,6 +28,7 @@ struct Progress {
   std::uint64_t open = 0;
   std::uint64_t bytes = 0;
   std::array<std::uint64_t, kReasonCount> skipped{};
+  std::optional<CompareCounts> compared;  // Only with --compare.
 
   bool operator==(const Progress&) const = default;
 };
@@ -34,14 +36,19 @@ struct Progress {
 /// Writes to one stream. One thread only.
 class Display {
  public:
-  /// `out` and `clock` must outlive this.
-  Display(Style style, std::ostream& out, const Clock& clock);
+  /// `out` and `clock` must outlive this. `prefix` stands before each line that is no JSON, where
+  /// others write to the same stream.
+  Display(Style style, std::ostream& out, const Clock& clock, std::string prefix = "");
 
   /// `name`: of the pod, such as "pod/web-0"; empty if there is none to tell apart.
   void started(const std::string& name, const std::string& mirror, const std::string& what);
   void progress(const Progress& progress);
   /// Something the developer should know now. Never held back.
   void notice(const std::string& sentence);
+  /// The responses to a request differ. Never held back, but for quiet ones.
+  void different(const DifferentRequest& request);
+  /// What the comparison has found, before the end.
+  void compared(const CompareCounts& counts);
   /// The end: the sidecar's report if there is one, the local account if there is one.
   void ended(const std::optional<Report>& report, const LocalAccount* local, ExitCode code);
   /// The end of one pod's part. `verdict`: empty where the run's says the same.
@@ -59,6 +66,7 @@ class Display {
   const Style style_;
   std::ostream& out_;
   const Clock& clock_;
+  const std::string prefix_;
   Progress shown_;
   TimePoint nextAt_;
   std::size_t liveWidth_ = 0;  // Of the live line that stands on the terminal.

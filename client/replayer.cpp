@@ -28,10 +28,11 @@ void LocalAccount::add(const LocalAccount& more) {
   bytes += more.bytes;
 }
 
-Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock)
+Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock, ResponseMatcher* matcher)
     : ports_(ports),
       loop_(loop),
       clock_(clock),
+      matcher_(matcher),
       linger_(kLinger),
       nextCheck_(clock.now() + kCheckEvery) {}
 
@@ -51,6 +52,10 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
   Entry& entry = place->second;
   entry.target = target;
   entry.http2 = frame.http2;
+  // Only answers of HTTP/1 are compared.
+  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp && !frame.http2) {
+    matcher_->open(frame.connection);
+  }
   LocalEndListener& listener = *this;
   if (frame.protocol == wire::Protocol::kUdp) {
     entry.end = std::make_unique<LocalUdp>(frame.connection, *target, loop_, listener);
@@ -66,6 +71,7 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
 void Replayer::onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
   Entry& entry = entryOf(connection, "data");
   if (entry.http2) throw wire::FrameError("the stream brings data of an HTTP/2 connection");
+  if (matcher_ != nullptr) matcher_->request(connection, bytes);
   if (entry.end) entry.end->write(bytes);
 }
 
@@ -99,6 +105,7 @@ void Replayer::onRequest(const wire::RequestFrame& frame) {
 
 void Replayer::onClose(const wire::CloseFrame& frame) {
   Entry& entry = entryOf(frame.connection, "the close");
+  if (matcher_ != nullptr) matcher_->closed(frame.connection);
   entry.closed = true;
   if (!entry.end) {
     entries_.erase(frame.connection);  // Its fate was told when its local end went.
@@ -108,6 +115,10 @@ void Replayer::onClose(const wire::CloseFrame& frame) {
   } else {
     entry.end->cut(frame.reason);
   }
+}
+
+void Replayer::onResponse(const wire::ResponseFrame& frame) {
+  if (matcher_ != nullptr) matcher_->podResponse(frame);
 }
 
 void Replayer::onLedger(std::string_view json) {
@@ -124,7 +135,20 @@ Replayer::Entry& Replayer::entryOf(std::uint64_t connection, const char* record)
   return entry->second;
 }
 
+void Replayer::onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
+  if (matcher_ == nullptr) return;
+  if (bytes.empty()) {
+    matcher_->localEnded(connection, Reason::kNone);
+  } else {
+    matcher_->localResponse(connection, bytes);
+  }
+}
+
 void Replayer::onLocalDone(std::uint64_t connection, Reason fate) {
+  // It may have been cut in its answer by our own impatience, even if it got every byte.
+  if (matcher_ != nullptr) {
+    matcher_->localEnded(connection, fate == Reason::kNone ? Reason::kUnanswered : fate);
+  }
   account_.connections.settle(fate);
   const auto entry = entries_.find(connection);
   // The end may still be in its constructor or in a call from its own handler: tend() destroys it.
@@ -166,6 +190,7 @@ void Replayer::tend(TimePoint now) {
 
 void Replayer::streamEnded() {
   linger_ = kLingerAfterEnd;
+  if (matcher_ != nullptr) matcher_->podEnded();
   for (auto& [connection, entry] : entries_) {
     if (!entry.closed && entry.end) entry.end->cut(Reason::kMirrorEnded);
     entry.closed = true;

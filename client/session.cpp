@@ -164,8 +164,12 @@ void Session::begin(OpenedStream stream) {
   refusal_.clear();
   ++tally_.mirrors;
   context_.display.started(name_, stream.mirror, context_.what);
+  std::unique_ptr<ResponseMatcher> matcher;
+  if (context_.comparison != nullptr) {
+    matcher = std::make_unique<ResponseMatcher>(name_, *context_.comparison);
+  }
   mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
-                                           context_.loop, context_.clock);
+                                           context_.loop, context_.clock, std::move(matcher));
   state_ = State::kMirroring;
 }
 
@@ -323,6 +327,12 @@ ExitCode Session::code() const {
   if (tally_.mirrors == 0) return ExitCode::kRefused;
   if (broken_ || tally_.unaccounted != 0) return ExitCode::kBrokenOff;
   return tally().complete() ? ExitCode::kDelivered : ExitCode::kIncomplete;
+}
+
+std::string Session::verdict() const {
+  const Tally sum = tally();
+  const bool plain = sum.mirrors == 1 && sum.interruptions == 0 && sum.local.complete();
+  return plain && report_ ? report_->verdict : sum.verdict("");
 }
 
 void Session::notice(const std::string& sentence) {

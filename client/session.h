@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/background_task.h"
+#include "client/comparison.h"
 #include "client/display.h"
 #include "client/endpoint.h"
 #include "client/stream_mirror.h"
@@ -21,7 +22,8 @@ struct SessionContext {
   EventLoop& loop;
   const Clock& clock;
   Display& display;
-  std::string what;  // "port 8080 to 127.0.0.1:3000"
+  std::string what;                  // "port 8080 to 127.0.0.1:3000"
+  Comparison* comparison = nullptr;  // Null unless responses are compared.
 };
 
 /// One after another a session reaches its sidecar, wakes it, and mirrors; if the stream breaks off
@@ -63,6 +65,9 @@ class Session {
   /// Why the sidecar was never woken; empty if it was.
   const std::string& refusal() const { return refusal_; }
   ExitCode code() const;
+  /// One plain sentence: the sidecar's own, which explains most, if it is about everything there
+  /// is.
+  std::string verdict() const;
 
  private:
   enum class State : std::uint8_t {

@@ -26,13 +26,15 @@ enum class Reason : std::uint8_t {
   kSinkRefused,         // Nobody took the connection at the other end.
   kSinkClosed,          // The other end closed before everything was written.
   kRedactionNeedsHttp,  // Redaction is in force and this is not HTTP.
+  kUnredactable,        // Redaction is in force and cannot look into this request's body.
   kMalformed,           // Not what its protocol allows.
   kEvicted,             // The connection table was full.
   kIdle,                // Silent for too long.
   kMirrorEnded,         // Still open when the mirror ended.
+  kUnanswered,          // Responses: the server ended the connection without one.
 };
 
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::kMirrorEnded) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::kUnanswered) + 1;
 
 /// The reason's name in JSON, metrics and documentation, such as "kernel-drop". Static storage.
 std::string_view reasonName(Reason reason);

@@ -10,12 +10,14 @@ ALLOWED = {
     "wire": {"common"},
     "injector": {"common"},
     "replay": {"common"},
-    "client": {"common", "wire", "replay"},
+    "client": {"common", "wire", "replay", "client/follow", "sidecar/http"},
+    "client/follow": {"common"},
     "sidecar/capture": {"common"},
     "sidecar/reassembly": {"common", "sidecar/capture"},
     "sidecar/http": {"common"},
     "sidecar/mirror": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http"},
-    "sidecar/sink": {"common", "wire", "replay", "sidecar/capture", "sidecar/mirror"},
+    "sidecar/sink": {"common", "wire", "replay", "sidecar/capture", "sidecar/http",
+                     "sidecar/mirror"},
     "sidecar/control": {"common", "wire", "sidecar/mirror"},
     "sidecar/agent": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http",
                       "sidecar/mirror", "sidecar/sink", "sidecar/control"},
@@ -26,13 +28,15 @@ ONLY = {
     ("sidecar/sink", "sidecar/capture"): {"packet.h"},
     ("sidecar/sink", "sidecar/mirror"): {"sink.h", "budget.h", "own_sockets.h"},
 }
-NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http"}
+NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "client/follow"}
 PCAP_ONLY = {"sidecar/capture/pcap_capture.cpp", "sidecar/capture/pcap_filter_check.cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def folder_of(include: str) -> str:
-    head = include.split("/")[0]
+    parent, head = include.rpartition("/")[0], include.split("/")[0]
+    if parent in ALLOWED:
+        return parent
     return head if head in ALLOWED else "sidecar/" + head
 
 

@@ -13,8 +13,6 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 3> kLaterKeys = {"redact", "mark", "responses"};
-
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
   if (!text) throw SpecError(key, key + ": a string is wanted");
@@ -41,6 +39,11 @@ Poco::JSON::Object::Ptr wantObject(const std::string& key, const Poco::Dynamic::
   auto object = jsonObject(value);
   if (!object) throw SpecError(key, key + ": an object is wanted");
   return object;
+}
+
+bool wantFlag(const std::string& key, const Poco::Dynamic::Var& value) {
+  if (!value.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
+  return value.extract<bool>();
 }
 
 double wantNumber(const std::string& key, const Poco::Dynamic::Var& value) {
@@ -91,12 +94,18 @@ void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "headers") {
       readHeaders(spec, key, member);
     } else if (name == "probes") {
-      if (!member.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
-      spec.requests.probes = member.extract<bool>();
+      spec.requests.probes = wantFlag(key, member);
     } else {
-      refuseKey(key, false);
+      refuseKey(key);
     }
   }
+}
+
+void readRedact(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray("redact", "names", value)) {
+    addRedaction(spec, "redact", wantString("redact", item));
+  }
+  if (spec.redact.empty()) throw SpecError("redact", "redact: at least one name is wanted");
 }
 
 void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
@@ -107,7 +116,7 @@ void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "by") {
       spec.requests.by = checkBy(key, wantString(key, member));
     } else {
-      refuseKey(key, false);
+      refuseKey(key);
     }
   }
   if (spec.requests.percent == 0) {
@@ -208,8 +217,14 @@ MirrorSpec parsePushSpec(std::string_view json) {
       const auto rate = jsonUnsigned(value);
       if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
       spec.requests.rate = checkRate(key, *rate);
+    } else if (key == "responses") {
+      throw SpecError(key, "responses: a push mirror has none; GET /v1/stream carries them");
+    } else if (key == "redact") {
+      readRedact(spec, value);
+    } else if (key == "mark") {
+      spec.mark = wantFlag(key, value);
     } else {
-      refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
+      refuseKey(key);
     }
   }
   finishPorts(spec, "ports");

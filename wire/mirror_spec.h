@@ -55,14 +55,23 @@ struct MirrorSpec {
   Http2 http2 = Http2::kRequests;          // Means nothing for UDP and `pcap`.
   std::vector<Network> sources;            // Empty: everybody.
   RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
+  /// What is hidden of requests: a header's name in lower case, "cookie:NAME", "json:PATH" (see
+  /// common/member_path.h). Each once. The agent adds what the administrator demands.
+  std::vector<std::string> redact;
+  bool mark = false;          // Delivered requests say which mirror they are from.
+  double ceilingPercent = 0;  // Filled in by the agent: the share that may be taken; 0: everything.
+
+  bool responses = false;  // The pod's answers too; only in the streams `frames` and `ndjson`.
 
   /// Whether connections of HTTP/2 are taken apart.
   bool splitsHttp2() const { return protocol == Protocol::kTcp && http2 == Http2::kRequests; }
 
-  /// Whether the mirror is one of HTTP requests: it selects among them, or its format holds nothing
-  /// else. Else it is one of connections.
-  bool ofRequests() const {
-    return requests != RequestSelection{} ||
+  /// Whether the mirror is one of HTTP requests: it selects among them or changes them, or its
+  /// format holds nothing else. Else it is one of connections.
+  bool ofRequests() const { return selectsRequests() || !redact.empty(); }
+  /// The same, were nothing to be hidden.
+  bool selectsRequests() const {
+    return requests != RequestSelection{} || mark || responses ||
            (to.empty() && (format == Format::kNdjson || format == Format::kHttp));
   }
 };
@@ -80,12 +89,12 @@ class SpecError : public std::invalid_argument {
 
 /// Whether a regular expression is one is for the agent to say.
 ///
-/// From the text of a JSON body. Unknown keys, keys of a later version, duplicate keys, wrong
+/// From the text of a JSON body. Unknown keys, duplicate keys, wrong
 /// types, values out of range, anything that is no JSON object: SpecError. `to` is required.
 MirrorSpec parsePushSpec(std::string_view json);
 
 /// From decoded query pairs, in order. Keys as in the JSON body but flat; commas split only port,
-/// method, source and redact; `port`, `source`, `method` and `header` may repeat, others not.
+/// method, source and redact; these and `header` may repeat, others not.
 /// SpecError as above. `to` is refused here.
 MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>>& query);
 
@@ -93,8 +102,9 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
 /// parseStreamSpec.
 std::string toQuery(const MirrorSpec& spec);
 
-/// The selection as the JSON body writes it: members `filter`, `sample`, `rate`, each only if it
-/// was asked for; `filter` with the sources too.
+/// The selection as the JSON body writes it: members `filter`, `sample`, `rate`, `redact`, `mark`,
+/// each only if it was asked for; `filter` with the sources too. `sample` has "of":"connections" if
+/// the agent's ceiling samples those.
 Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec);
 
 /// Where a push mirror delivers.

@@ -55,8 +55,20 @@ Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec) {
     sample->set("percent", requests.percent);
     if (!requests.by.empty()) sample->set("by", requests.by);
     object->set("sample", sample);
+  } else if (spec.ceilingPercent > 0 && !spec.ofRequests()) {
+    Poco::JSON::Object::Ptr sample = fresh();
+    sample->set("percent", spec.ceilingPercent);
+    sample->set("of", "connections");
+    object->set("sample", sample);
   }
   if (requests.rate > 0) object->set("rate", requests.rate);
+  if (spec.responses) object->set("responses", true);
+  if (!spec.redact.empty()) {
+    Poco::JSON::Array::Ptr redact = new Poco::JSON::Array;
+    for (const std::string& redaction : spec.redact) redact->add(redaction);
+    object->set("redact", redact);
+  }
+  if (spec.mark) object->set("mark", true);
   return object;
 }
 

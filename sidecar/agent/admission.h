@@ -10,8 +10,11 @@
 
 namespace dormouse::agent {
 
-/// Fills in the default ttl, and refuses what no request may have: a Problem 400 for a port of the
-/// sidecar itself or a ttl above the maximum, 403 for a port outside the admin's list.
+/// Fills in what no request has to say or may lift: the default ttl, the admin's ceilings for the
+/// share and for what is redacted. Refuses what no request may have: a Problem 400 for a port of
+/// the sidecar itself, a ttl above the maximum or a pattern that is none; 403 for a port outside
+/// the admin's list, a share above the ceiling, and, where something is redacted, for all that
+/// could bring it or be selected by it.
 wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec);
 
 /// A mirror that there is already. Valid during the call.

@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "http/request_filter.h"
 #include "mirror/flow_mirror.h"
 #include "mirror/packet_mirror.h"
+#include "mirror/redactions.h"
+#include "mirror/request_editor.h"
 #include "sink/frames_sink.h"
 #include "sink/pcap_sink.h"
 #include "sink/push_sink.h"
@@ -18,16 +21,32 @@ sink::StreamOptions streamOptions(const Settings& settings) {
   return options;
 }
 
-std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, wire::Format format,
+std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, const wire::MirrorSpec& spec,
                                        EventLoop& loop, std::unique_ptr<StreamSocket> socket,
                                        mirror::SinkListener& listener) {
-  const sink::StreamOptions options = streamOptions(settings);
-  if (format == wire::Format::kFrames) {
+  sink::StreamOptions options = streamOptions(settings);
+  options.responses = spec.responses;
+  if (spec.format == wire::Format::kFrames) {
     return std::make_unique<sink::FramesSink>(loop, std::move(socket), listener, options);
   }
   return std::make_unique<sink::RequestSink>(
       loop, std::move(socket), listener,
-      format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(), options);
+      spec.format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(),
+      options);
+}
+
+/// The mirror's sink, behind an editor if the mirror edits.
+std::unique_ptr<mirror::Sink> behindEditor(const Settings& settings,
+                                           const mirror::MirrorIdentity& identity,
+                                           mirror::SinkListener& listener,
+                                           const mirror::RequestEditor::SinkFactory& makeSink) {
+  if (identity.spec.redact.empty() && !identity.spec.mark) return makeSink(listener);
+  mirror::EditorOptions options;
+  options.maxBody = settings.mirror.redactBytes;
+  if (identity.spec.mark) options.mark.append(http::kMarkBy).append(identity.id);
+  return std::make_unique<mirror::RequestEditor>(
+      http::Redactor(mirror::Redactions(identity.spec.redact).rules()), std::move(options),
+      listener, makeSink);
 }
 
 }  // namespace
@@ -50,15 +69,17 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
           });
     };
   }
-  return [&settings, identity, held](
-             const DataLoop::Context& context, capture::LinkType link,
-             reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
-    return std::make_unique<mirror::FlowMirror>(
-        identity, link, context.table, slot, context.ownSockets,
-        [&](mirror::SinkListener& listener) {
-          return makeSink(settings, identity.spec.format, context.loop, std::move(*held), listener);
-        });
-  };
+  return
+      [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
+                                  reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
+        return std::make_unique<mirror::FlowMirror>(
+            identity, link, context.table, slot, context.ownSockets,
+            [&](mirror::SinkListener& listener) {
+              return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+                return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
+              });
+            });
+      };
 }
 
 DataLoop::MirrorMaker makePushMirror(const Settings& settings,
@@ -75,8 +96,10 @@ DataLoop::MirrorMaker makePushMirror(const Settings& settings,
     return std::make_unique<mirror::FlowMirror>(
         identity, link, context.table, slot, context.ownSockets,
         [&](mirror::SinkListener& listener) {
-          return std::make_unique<sink::PushSink>(context.loop, clock, std::move(*held),
-                                                  context.ownSockets, listener, options);
+          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+            return std::make_unique<sink::PushSink>(context.loop, clock, std::move(*held),
+                                                    context.ownSockets, inner, options);
+          });
         });
   };
 }

@@ -87,7 +87,8 @@ bool isProbe(const RequestHead& head) {
 
 bool isMirrored(const RequestHead& head) {
   return std::any_of(head.fields.begin(), head.fields.end(), [](const HeaderField& field) {
-    return sameName(field.name, "x-mirrored-by") && field.value.starts_with("dormouse/");
+    // Anywhere: what stood before it may have been joined to it by a proxy.
+    return sameName(field.name, kMark) && field.value.find(kMarkBy) != std::string_view::npos;
   });
 }
 

@@ -59,8 +59,13 @@ class RequestFilter {
 /// Sent by the kubelet: User-Agent begins with "kube-probe/".
 bool isProbe(const RequestHead& head);
 
-/// Delivered by a mirror already: x-mirrored-by begins with "dormouse/". Such a request is never
-/// mirrored again, or two mirrors could feed each other forever.
+/// The header of a request that a mirror with `mark` has delivered, and how its value begins; the
+/// mirror's id follows.
+inline constexpr std::string_view kMark = "x-mirrored-by";
+inline constexpr std::string_view kMarkBy = "dormouse/";
+
+/// Delivered by a mirror already: it has the mark. Such a request is never mirrored again, or two
+/// mirrors could feed each other forever.
 bool isMirrored(const RequestHead& head);
 
 }  // namespace dormouse::http

@@ -20,7 +20,7 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       link_(link),
       table_(table),
       slot_(slot),
-      selection_(identity_.spec.sources, ownSockets),
+      selection_(identity_.spec, ownSockets),
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
@@ -29,11 +29,18 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
   if (joins || identity_.spec.splitsHttp2()) {
     stage_.emplace(identity_.spec, static_cast<FlowOwner&>(*this), *sink_, ledger_);
   }
+  if (identity_.spec.responses && stage_ && sink_->responses() != nullptr) {
+    ledger_.responses.emplace();
+    responses_.emplace(selection_, *sink_->responses(), *ledger_.responses);
+    stage_->follow(*responses_);
+    table_.addMirror(reassembly::responseSlot(slot_), *responses_,
+                     reassembly::FlowTable::AfterGap::kNothing);
+  }
   table_.addMirror(slot_, *this);
 }
 
 FlowMirror::~FlowMirror() {
-  if (attached_) table_.removeMirror(slot_);
+  if (attached_) FlowMirror::endCapture();
 }
 
 void FlowMirror::onPacket(const capture::RawPacket& raw) {
@@ -60,11 +67,18 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
   const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
   // The pod's own RSTs. On loopback libpcap shows them as inbound.
   const bool resetByServer = packet.has(capture::kRst) && mirroredPorts_[packet.source.port];
+  if (responses_ && !toServer && mirroredPorts_[packet.source.port]) addResponse(packet);
   if (!toServer && !resetByServer) return;
   ++ledger_.packets.seen;
   ++ledger_.packets.open;
   const Reason alone = table_.add(slot_, packet, toServer, now_);
   if (alone != Reason::kNone) ledger_.packets.settle(alone);
+}
+
+void FlowMirror::addResponse(Packet packet) {
+  // To the table the pod is this direction's client, which opens it without ACK.
+  if (packet.has(capture::kSyn)) packet.flags &= static_cast<std::uint8_t>(~capture::kAck);
+  table_.add(reassembly::responseSlot(slot_), packet, true, now_);
 }
 
 TimePoint FlowMirror::flush(TimePoint now) {
@@ -73,9 +87,10 @@ TimePoint FlowMirror::flush(TimePoint now) {
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
-  if (!selection_.contains(key.client)) {
-    ledger_.connections.skip(Reason::kFiltered);
-    return Reason::kFiltered;
+  const Reason leftOut = selection_.judge(key.client, key.server);
+  if (leftOut != Reason::kNone) {
+    ledger_.connections.skip(leftOut);
+    return leftOut;
   }
   ++ledger_.connections.seen;
   ++ledger_.connections.open;
@@ -145,7 +160,8 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
   const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
   if (refused == Reason::kNone) return refused;
   handle = find(flow.id);  // Another one, if it was split.
-  stage_->end(handle, refused);
+  stage_->end(handle, flow, refused);
+  if (responses_) responses_->requestsOver(flow, false);
   if (stage_->inSink(handle)) {
     closeInSink(flow, handle, refused, false);
     return refused;
@@ -198,11 +214,12 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     if (begin(flow, false, opening.held()) != Reason::kNone) return;
     handle = find(flow.id);
   }
+  if (responses_) responses_->requestsOver(flow, reset);
   if (connections_[handle].staged) {
-    const Reason fate = stage_->end(handle, reason);
+    reason = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {
-      release(handle, fate);
-      settleFlow(flow, fate);
+      release(handle, reason);
+      settleFlow(flow, reason);
       return;
     }
   }
@@ -235,8 +252,11 @@ void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
 }
 
 void FlowMirror::endCapture() {
-  table_.removeMirror(slot_);
   attached_ = false;
+  table_.removeMirror(slot_);
+  if (!responses_) return;
+  table_.removeMirror(reassembly::responseSlot(slot_));
+  responses_->finish();
 }
 
 void FlowMirror::finish() {

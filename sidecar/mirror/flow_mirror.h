@@ -12,6 +12,7 @@
 #include "http/opening.h"
 #include "mirror/mirror.h"
 #include "mirror/request_stage.h"
+#include "mirror/response_stage.h"
 #include "mirror/selection.h"
 #include "mirror/sink.h"
 #include "reassembly/flow_table.h"
@@ -45,7 +46,8 @@ class FlowMirror final : public Mirror,
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
   bool settled() const override {
-    return ledger_.connections.open == 0 && ledger_.requests.open == 0;
+    return ledger_.connections.open == 0 && ledger_.requests.open == 0 &&
+           (!ledger_.responses || ledger_.responses->open == 0);
   }
   void finish() override;
   bool done() const override { return sink_->done(); }
@@ -70,6 +72,7 @@ class FlowMirror final : public Mirror,
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
   void onRequestSettled(RequestId request, Reason fate) override;
+  void onResponseSettled(Reason fate) override { ledger_.responses->settle(fate); }
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
   ConnectionHandle split(ConnectionHandle handle) override;
 
@@ -80,6 +83,8 @@ class FlowMirror final : public Mirror,
   /// The next bytes of a staged connection.
   Reason stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                std::span<const std::uint8_t> bytes);
+  /// A packet that the pod has sent, in a mirror of responses.
+  void addResponse(capture::Packet packet);
   void setTime(TimePoint now);
   /// For how long before this event, since the wake, nothing can have come of its flow if nothing
   /// is in the table. 0 if that cannot be told.
@@ -118,7 +123,8 @@ class FlowMirror final : public Mirror,
   std::vector<ConnectionHandle> byFlow_;                        // Indexed by FlowId::index.
   std::unordered_map<std::uint32_t, http::Opening> undecided_;  // By FlowId::index; rarely any.
   std::optional<RequestStage> stage_;                           // TCP only.
-  std::unique_ptr<Sink> sink_;  // Last: it may report until it is gone.
+  std::unique_ptr<Sink> sink_;              // Late: it may report until it is gone.
+  std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };
 
 }  // namespace dormouse::mirror

@@ -12,10 +12,9 @@ namespace {
 using ParserState = http::Http1Parser::State;
 
 /// A mirror of connections leaves nothing out, the kubelet's probes neither.
-wire::RequestSelection selectionOf(const wire::MirrorSpec& spec) {
-  wire::RequestSelection selection = spec.requests;
-  if (!spec.ofRequests()) selection.probes = true;
-  return selection;
+wire::MirrorSpec selectingOf(wire::MirrorSpec spec) {
+  if (!spec.ofRequests()) spec.requests.probes = true;
+  return spec;
 }
 
 }  // namespace
@@ -25,9 +24,11 @@ RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink&
     : owner_(owner),
       protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
+      redacted_(!spec.redact.empty()),
+      carriesRaw_(spec.requests == wire::RequestSelection{} && !redacted_ && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
-      gate_(selectionOf(spec)) {}
+      gate_(selectingOf(spec)) {}
 
 void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
@@ -52,6 +53,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
   now_ = now;
   refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
+  connection.answered = connection.answered || flow.answered;
   Reason refused = Reason::kNone;
   if (connection.search && !connection.search->held() && http::looksLikeHttp2(bytes)) {
     refused = Reason::kJoinedLate;  // Its requests cannot be read without those before them.
@@ -69,7 +71,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
                                   Nanos sinceWake) {
-  if (connection.tunnel) return connection.taking ? pass(bytes) : Reason::kNone;
+  if (connection.tunnel) return connection.taking ? passOther(bytes) : Reason::kNone;
   if (connection.search) {
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
@@ -92,7 +94,7 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
     return Reason::kMalformed;
   }
-  connection.tunnel = state == ParserState::kTunnel;
+  connection.tunnel = state == ParserState::kTunnel || connection.raw;
   const bool between = state == ParserState::kHttp && !connection.parser->midRequest();
   if (connection.tunnel || between) connection.parser.reset();
   return Reason::kNone;
@@ -141,21 +143,39 @@ Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
   return refusal_;
 }
 
+Reason RequestStage::passOther(std::span<const std::uint8_t> bytes) {
+  if (!redacted_) return pass(bytes);
+  return refusal_ = Reason::kRedactionNeedsHttp;
+}
+
 void RequestStage::onHead(const http::RequestHead& head) {
   if (!ofRequests_) return enter(head);
   Connection& connection = connections_[handle_];
   connection.isHttp = connection.inRequest = true;
+  connection.taking = false;
   ++connection.number;
-  if (!http::asksForHttp2(head)) {
-    connection.taking = offer(connection.number, head);
-    return;
-  }
+  followResponse(connection, offerHttp1(head), head);
+}
+
+bool RequestStage::offerHttp1(const http::RequestHead& head) {
+  const std::uint32_t number = connections_[handle_].number;
+  if (!http::asksForHttp2(head)) return offer(number, head);
   const std::string text = http::withoutHttp2Question(head);
   std::vector<http::HeaderField> fields;
   http::RequestHead plain;
   // It was a head before, and less of it is one, too.
   http::parseHead({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, fields, plain);
-  connection.taking = offer(connection.number, plain);
+  return offer(number, plain);
+}
+
+void RequestStage::followResponse(Connection& connection, bool taken,
+                                  const http::RequestHead& head) {
+  connection.taking = taken;
+  const bool fresh = std::exchange(connection.answered, false) || connection.number == 1;
+  if (responses_ == nullptr || refusal_ != Reason::kNone) return;
+  std::optional<ResponseStage::Taken> wanted;
+  if (taken) wanted = {handle_, connection.number};
+  responses_->begin(*flow_, head, wanted, fresh);
 }
 
 bool RequestStage::offer(std::uint32_t number, const http::RequestHead& head) {
@@ -209,20 +229,32 @@ void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
   passCollected();
   connection.inRequest = false;
+  if (responses_ != nullptr) responses_->requestEnded(*flow_);
   if (connection.taking && refusal_ == Reason::kNone) {
     sink_.endRequest({handle_, connection.number}, {});
   }
 }
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
-  const Connection& connection = connections_[handle_];
+  Connection& connection = connections_[handle_];
   if (ofRequests_ && connection.parser && connection.parser->state() == ParserState::kHttp2) {
     preface_.insert(preface_.end(), bytes.begin(), bytes.end());
   } else if (!connection.isHttp) {
-    if (ofRequests_) refusal_ = Reason::kFiltered;
+    if (ofRequests_) passRaw(connection, bytes);
   } else if (connection.taking && refusal_ == Reason::kNone) {
-    pass(bytes);
+    passOther(bytes);
   }
+}
+
+void RequestStage::passRaw(Connection& connection, std::span<const std::uint8_t> bytes) {
+  if (refusal_ != Reason::kNone) return;
+  if (!carriesRaw_) {
+    refusal_ = Reason::kFiltered;
+    return;
+  }
+  connection.raw = connection.taking = true;
+  refusal_ = openInSink();
+  if (refusal_ == Reason::kNone) pass(bytes);
 }
 
 std::size_t RequestStage::waiting() const {
@@ -231,8 +263,10 @@ std::size_t RequestStage::waiting() const {
                     [](const Connection& one) { return one.search != nullptr; }));
 }
 
-Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
+Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason) {
   handle_ = handle;
+  const auto* const outer = std::exchange(flow_, &flow);  // It may be called from within feed().
+  refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
   const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
@@ -244,8 +278,14 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   } else if (connection.taking && state == ParserState::kDeciding && reason == Reason::kNone &&
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
-    reason = pass(connection.parser->held());
+    reason = passOther(connection.parser->held());
+  } else if (!connection.isHttp && connection.parser && state == ParserState::kDeciding &&
+             reason == Reason::kNone) {
+    // The same of a whole connection.
+    passRaw(connection, connection.parser->held());
+    reason = refusal_;
   }
+  flow_ = outer;
   const bool notJoined = connection.search != nullptr;
   if (connection.http2) endHttp2(connection, unfinished);
   // The sink may take its time to settle the connection: nothing else is kept for as long.
@@ -253,15 +293,20 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   connection.parser.reset();
   connection.http2.reset();
   memory_.give(std::exchange(connection.charge, 0));
+  if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
+  if (connection.leftOut != Reason::kNone) return connection.leftOut;
   // Ended before it was clear that it is HTTP, it was not.
-  return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
+  return redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
 }
 
 void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
-  if (connection.http2) return endHttp2(connection, fate);
+  if (connection.http2) {
+    endHttp2(connection, fate);
+    connection.http2.reset();
+  }
   if (!connection.inRequest || !connection.taking) return;
   connection.taking = false;
   ledger_.requests.settle(fate);

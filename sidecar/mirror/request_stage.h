@@ -12,6 +12,7 @@
 #include "http/http2_parser.h"
 #include "mirror/budget.h"
 #include "mirror/request_gate.h"
+#include "mirror/response_stage.h"
 #include "mirror/sink.h"
 #include "reassembly/flow.h"
 #include "wire/ledger.h"
@@ -29,9 +30,10 @@ class FlowOwner {
 
 /// Follows the connections that it is given, request by request. In a mirror of requests these are
 /// all, and the sink is handed the selected requests alone: a connection is opened there with its
-/// first one. In any other mirror they are those of HTTP/2, of which the sink is handed all
-/// requests; and those that were open before it: they go to the sink from their first request on,
-/// as they are.
+/// first one. One without requests is left out as kFiltered, unless nothing was to be selected and
+/// the sink takes it as it is. In any other mirror they are those of HTTP/2, of which the sink is
+/// handed all requests; and those that were open before it: they go to the sink from their first
+/// request on, as they are.
 ///
 /// A connection that goes from HTTP/1 to HTTP/2 (a request may ask for it) is two for the sink: the
 /// asking request goes to the first, without the question, so that its receiver stays with HTTP/1.
@@ -51,6 +53,9 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   /// Throws http::PatternError. REQUIRES: owner, sink and ledger outlive the stage.
   RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink, wire::Ledger& ledger);
 
+  /// Tells it of every request. To be called before anything else; REQUIRES: it outlives the stage.
+  void follow(ResponseStage& responses) { responses_ = &responses; }
+
   bool ofRequests() const { return ofRequests_; }
 
   void add(ConnectionHandle handle, bool fromStart, Kind kind = Kind::kUnknown);
@@ -61,9 +66,9 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
   /// The connection has ended, for that reason or by itself (kNone). From now on nothing of it is
-  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate;
-  /// meaningless if inSink(), for then the sink will tell.
-  Reason end(ConnectionHandle handle, Reason reason);
+  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate,
+  /// or if inSink() the reason that the sink is to close it for: the fate is the sink's to tell.
+  Reason end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
   /// Connections whose entry is not found yet.
@@ -81,12 +86,14 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     std::unique_ptr<http::Http2Parser> http2;   // Once it is HTTP/2.
     std::size_t charge = 0;                     // What they take of memory_.
     std::uint32_t number = 0;                   // Of its latest request.
+    bool answered = false;  // Since its latest head, a segment acknowledged more than before.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;
     bool isHttp = false;     // A request has come.
     bool inRequest = false;  // One has begun and not ended.
     bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
     bool tunnel = false;     // Whatever comes now is no HTTP/1.
+    bool raw = false;        // It never was, and goes to the sink.
     bool inSink = false;
   };
 
@@ -94,6 +101,8 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) override;
   void onRequestEnd() override;
   void onOther(std::span<const std::uint8_t> bytes) override;
+  /// Opens a connection without requests in the sink.
+  void passRaw(Connection& connection, std::span<const std::uint8_t> bytes);
   // Of HTTP/2, in request_stage_http2.cpp.
   bool onHead(std::uint32_t stream, const http::RequestHead& head) override;
   void onBadHead(std::uint32_t stream) override;
@@ -110,21 +119,29 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   Reason openInSink();
   /// A request has begun: has it judged, and handed to the sink if it is selected.
   bool offer(std::uint32_t number, const http::RequestHead& head);
+  bool offerHttp1(const http::RequestHead& head);
+  /// Its response is to be looked for, if responses are wanted.
+  void followResponse(Connection& connection, bool taken, const http::RequestHead& head);
   /// The first head of a connection that goes to the sink as it is.
   void enter(const http::RequestHead& head);
   void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
+  /// Bytes of a tunnel.
+  Reason passOther(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
   FlowOwner& owner_;
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool redacted_;    // Nothing leaves but requests.
+  const bool carriesRaw_;  // Connections without requests go to the sink as they are.
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;
+  ResponseStage* responses_ = nullptr;
   Budget memory_{kMemory};
   std::vector<Connection> connections_;  // By handle.
 

@@ -12,7 +12,7 @@ Reason RequestStage::changeToHttp2() {
   if (connections_[handle_].inSink) {
     const ConnectionHandle next = owner_.split(handle_);
     connections_[next].leftOut = connections_[handle_].leftOut;
-    end(handle_, Reason::kNone);
+    end(handle_, *flow_, Reason::kNone);
     handle_ = next;
   }
   Connection& connection = connections_[handle_];
@@ -24,6 +24,7 @@ Reason RequestStage::changeToHttp2() {
 }
 
 Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
+  if (redacted_) return Reason::kRedactionNeedsHttp;  // Only HTTP/1 is redacted.
   http::Http2Parser& parser = *connections_[handle_].http2;
   const bool good = parser.feed(bytes, *this);
   if (refusal_ != Reason::kNone) {

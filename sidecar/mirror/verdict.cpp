@@ -52,6 +52,10 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kRateCapped:
       return things + were + "above the rate of " + std::to_string(spec.requests.rate) +
              " a second";
+    case Reason::kRedactionNeedsHttp:
+      return things + were + "not HTTP, in which alone something can be redacted";
+    case Reason::kUnredactable:
+      return things + were + "left out: nothing could be redacted in the body";
     case Reason::kMalformed:
       return things + were + "malformed or broken off";
     default:
@@ -114,12 +118,25 @@ std::string connectionsApart(const wire::Ledger& ledger, const wire::MirrorSpec&
                              std::string_view trouble) {
   std::string text;
   for (const auto& [reason, number] : losses(ledger.connections)) {
-    const bool unread = reason == Reason::kTls || reason == Reason::kJoinedLate;
+    const bool unread = reason == Reason::kTls || reason == Reason::kJoinedLate ||
+                        reason == Reason::kRedactionNeedsHttp;
     const bool said =
         spec.ofRequests() || reason == Reason::kFiltered || ledger.requests.skippedFor(reason) > 0;
     if (unread || !said) text += "; " + explain(reason, number, "connection", spec, trouble);
   }
   return text;
+}
+
+/// Responses that are not there, which is no loss of requests.
+std::string responsesApart(const wire::Account& responses) {
+  std::string text;
+  for (const auto& [reason, number] : losses(responses)) {
+    text += text.empty() ? ": " : ", ";
+    text += std::string(reasonName(reason)) + " " + std::to_string(number);
+  }
+  if (text.empty()) return text;
+  return "; " + std::to_string(responses.skippedTotal()) + " of " +
+         count(responses.seen, "response") + " missing" + text;
 }
 
 }  // namespace
@@ -149,6 +166,7 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
     text += "; " + count(waiting, "connection") + (waiting == 1 ? " was" : " were") +
             " open before the mirror: to be joined at the next request";
   }
+  if (ledger.responses) text += responsesApart(*ledger.responses);
   if (drops > 0) text += "; the kernel dropped " + count(drops, "packet");
   return text;
 }

@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kOpenRoom = 96;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
+constexpr std::size_t kResponseRoom = 80;  // Without head and body.
+
+std::span<const std::uint8_t> bytesOf(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 // A payload above a record's maximum is split; each part has a header of its own.
 constexpr std::size_t dataRoom(std::size_t payload) {
@@ -35,7 +40,10 @@ Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::Connectio
   auto* const out = owed_.empty() ? buffer_.room(kOpenRoom) : nullptr;
   if (out == nullptr) return Reason::kOverBudget;
   if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
-  slots_[handle] = Slot{++lastStream_, true, info.http2, {}};
+  slots_[handle] = Slot{};
+  slots_[handle].stream = ++lastStream_;
+  slots_[handle].open = true;
+  slots_[handle].http2 = info.http2;
   wire::appendOpen(*out, wire::OpenFrame{lastStream_, info.protocol, info.fromStart, info.http2,
                                          info.timestamp, info.client, info.server});
   return Reason::kNone;
@@ -70,6 +78,10 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   if (!slots_[id.connection].http2) {
     if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+    if (options_.responses) {
+      Slot& slot = slots_[id.connection];
+      positions_[{slot.stream, id.number}] = ++slot.begun;
+    }
     return data(id.connection, request.head.bytes);
   }
   wire::RequestFrame frame;
@@ -102,7 +114,7 @@ void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderFi
   if (slot.shed.erase(id.number) != 0) {
     fate = buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
   }
-  closing_.push_back(Closing{buffer_.appended(), id, true, fate});
+  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest, fate});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId id, Reason reason) {
@@ -132,6 +144,37 @@ void FramesSink::shed(mirror::RequestId id, Reason reason, bool begun) {
   slot.shed.insert(id.number);
   if (!begun || buffer_.gone()) return;
   sendClose({wire::CloseFrame{slot.stream, reason, false}, std::nullopt, id.number});
+}
+
+Reason FramesSink::response(const mirror::ResponseInfo& info) {
+  if (buffer_.gone()) return Reason::kSinkClosed;
+  const auto position = positions_.extract({info.connection, info.request});
+  if (position.empty()) return Reason::kFiltered;  // The request was left out after all.
+  wire::ResponseFrame frame{.connection = info.connection,
+                            .request = position.mapped(),
+                            .status = 0,
+                            .missing = info.missing,
+                            .latency = std::nullopt,
+                            .bodyBytes = 0,
+                            .head = {},
+                            .body = {}};
+  if (info.response != nullptr) {
+    frame.status = static_cast<std::uint16_t>(info.response->status);
+    frame.latency = info.response->latency;
+    frame.bodyBytes = info.response->bodyBytes;
+    frame.head = bytesOf(info.response->head);
+    frame.body = bytesOf(info.response->body);
+  }
+  const std::size_t room = kResponseRoom + frame.head.size() + frame.body.size();
+  if (!buffer_.fits(room)) buffer_.flush();
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
+  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  wire::appendResponse(*out, frame);
+  if (info.response != nullptr) {
+    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
+  }
+  return Reason::kNone;
 }
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
@@ -164,7 +207,9 @@ bool FramesSink::appendClose(const Owed& owed) {
     return true;
   }
   wire::appendClose(*out, owed.frame);
-  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, false});
+  if (owed.handle) {
+    closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, Kind::kConnection});
+  }
   return true;
 }
 
@@ -218,7 +263,9 @@ void FramesSink::settle() {
 }
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
-  if (!closing.request) {
+  if (closing.kind == Kind::kResponse) {
+    listener_.onResponseSettled(fate);
+  } else if (closing.kind == Kind::kConnection) {
     listener_.onSettled(closing.id.connection, fate);
   } else {
     listener_.onRequestSettled(closing.id, fate);

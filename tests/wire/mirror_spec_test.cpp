@@ -116,12 +116,23 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"rate":1.5)" T, "rate", "whole"},
         Refusal{R"({"ports":[1],"rate":1,"protocol":"udp")" T, "protocol", "tcp alone"},
         Refusal{R"({"ports":[1],"rate":1,"midstream":"raw")" T, "midstream", "raw"},
-        Refusal{R"({"ports":[1],"redact":[])" T, "redact", "this version"},
-        Refusal{R"({"ports":[1],"mark":true)" T, "mark", "this version"},
+        Refusal{R"({"ports":[1],"redact":"cookie")" T, "redact", "array"},
+        Refusal{R"({"ports":[1],"redact":[])" T, "redact", "at least one"},
+        Refusal{R"({"ports":[1],"redact":[1])" T, "redact", "string"},
+        Refusal{R"({"ports":[1],"redact":["a b"])" T, "redact", "header's name"},
+        Refusal{R"({"ports":[1],"redact":["Content-Length"])" T, "redact", "no secret"},
+        Refusal{R"({"ports":[1],"redact":["transfer-encoding"])" T, "redact", "no secret"},
+        Refusal{R"({"ports":[1],"redact":["cookie:"])" T, "redact", "cookie's name"},
+        Refusal{R"({"ports":[1],"redact":["json:password"])" T, "redact", "begins with $"},
+        Refusal{R"({"ports":[1],"redact":["json:$.a,b"])" T, "redact", "begins with . or ["},
+        Refusal{R"({"ports":[1],"redact":["JSON:$.a"])" T, "redact", "header's name"},
+        Refusal{R"({"ports":[1],"mark":1)" T, "mark", "true or false"},
+        Refusal{R"({"ports":[1],"mark":true,"protocol":"udp")" T, "protocol", "tcp alone"},
+        Refusal{R"({"ports":[1],"mark":true,"midstream":"raw")" T, "midstream", "raw"},
+        Refusal{R"({"ports":[1],"responses":true)" T, "responses", "GET /v1/stream"},
         Refusal{R"({"ports":[1],"h2":"frames")" T, "h2", "raw"},
         Refusal{R"({"ports":[1],"h2":true)" T, "h2", "string"},
         Refusal{R"({"ports":[1],"rate":1,"h2":"raw")" T, "h2", "no requests"},
-        Refusal{R"({"ports":[1],"responses":true)" T, "responses", "this version"},
         Refusal{R"({"ports":[1],"Ports":[1])" T, "Ports", "unknown key"},
         Refusal{R"({"ports":[1],"format":"pcap")" T, "format", "unknown key"}));
 #undef T
@@ -187,11 +198,16 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"path", std::string(1025, 'a')}}, "path", "1024"},
         QueryRefusal{{{"port", "1"}, {"header", "x"}}, "header", "NAME:"},
         QueryRefusal{{{"port", "1"}, {"header", "x:"}}, "header", "regular"},
-        QueryRefusal{{{"port", "1"}, {"probes", "1"}}, "probes", "true or false"},
+        QueryRefusal{{{"port", "1"}, {"probes", "yes"}}, "probes", "true or false"},
         QueryRefusal{{{"port", "1"}, {"percent", "nan"}}, "percent", "100"},
         QueryRefusal{{{"port", "1"}, {"percent", "5%"}}, "percent", "number"},
         QueryRefusal{{{"port", "1"}, {"by", "trace"}}, "by", "without percent"},
         QueryRefusal{{{"port", "1"}, {"rate", "-1"}}, "rate", "number"},
+        QueryRefusal{{{"port", "1"}, {"redact", "cookie,"}}, "redact", "header's name"},
+        QueryRefusal{{{"port", "1"}, {"redact", "json:$"}}, "redact", "names a member"},
+        QueryRefusal{{{"port", "1"}, {"mark", "yes"}}, "mark", "true or false"},
+        QueryRefusal{{{"port", "1"}, {"mark", "true"}, {"mark", "true"}}, "mark", "twice"},
+        QueryRefusal{{{"port", "1"}, {"mark", "true"}, {"format", "pcap"}}, "format", "packets"},
         QueryRefusal{{{"port", "1"}, {"format", "pcap"}, {"path", "a"}}, "format", "packets"},
         QueryRefusal{
             {{"port", "1"}, {"format", "ndjson"}, {"protocol", "udp"}}, "protocol", "tcp alone"},
@@ -201,18 +217,6 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"ports", "1"}}, "ports", "unknown key"},
         QueryRefusal{{{"port", "1"}, {"", ""}}, "", "unknown key"},
         QueryRefusal{{{"port", "1"}, {"a\nb", ""}}, "a?b", "unknown key"}));
-
-TEST(StreamSpec, KeysOfLaterVersionsAreNamedAsSuch) {
-  for (const char* key : {"redact", "responses"}) {
-    try {
-      parseStreamSpec({{"port", "1"}, {key, "1"}});
-      ADD_FAILURE() << "taken: " << key;
-    } catch (const SpecError& error) {
-      EXPECT_EQ(error.key(), key);
-      EXPECT_NE(std::string(error.what()).find("not supported by this version"), std::string::npos);
-    }
-  }
-}
 
 TEST(StreamSpec, AtMost64PortsAndNetworks) {
   Query ports;
@@ -280,8 +284,12 @@ TEST(StreamSpec, TheQueryOfASelectionIsTheInverse) {
   spec.requests.percent = 0.1;
   spec.requests.by = "header:x-session";
   spec.requests.rate = 100;
+  spec.redact = {"cookie", "json:$['a:b'].c", "cookie:sid"};
+  spec.mark = true;
   const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
   EXPECT_EQ(back.requests, spec.requests);
+  EXPECT_EQ(back.redact, spec.redact);
+  EXPECT_TRUE(back.mark);
   EXPECT_EQ(back.format, spec.format);
 }
 
@@ -312,6 +320,42 @@ TEST(PushSpec, EveryRuleOfARepeatedHeaderIsKeptAndWritten) {
   EXPECT_EQ(text.str(), R"({"filter":{"headers":{"accept":"json","x-user":["^a","b$"]}}})");
   const MirrorSpec back = parsePushSpec(R"({"ports":[80],"to":"h:1",)" + text.str().substr(1));
   EXPECT_EQ(back.requests, spec.requests);
+}
+
+std::string selectionOf(const MirrorSpec& spec) {
+  std::ostringstream text;
+  selectionToJson(spec)->stringify(text);
+  return text.str();
+}
+
+TEST(PushSpec, HidesAndMarks) {
+  const MirrorSpec spec = parsePushSpec(R"({"ports":[80],"to":"h:1","mark":true,
+      "redact":["Authorization","cookie:SID","json:$.a","authorization"]})");
+  EXPECT_EQ(spec.redact, (std::vector<std::string>{"authorization", "cookie:SID", "json:$.a"}));
+  EXPECT_TRUE(spec.mark);
+  EXPECT_TRUE(spec.ofRequests());
+  EXPECT_EQ(selectionOf(spec),
+            R"({"redact":["authorization","cookie:SID","json:$.a"],"mark":true})");
+  EXPECT_TRUE(parsePushSpec(R"({"ports":[80],"to":"h:1","redact":["a"]})").ofRequests());
+  EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1","mark":false})").ofRequests());
+}
+
+// What redaction forbids is for the agent to say, with the administrator's demands.
+TEST(StreamSpec, RedactionBesideWhatItForbidsCanBeRead) {
+  for (const auto& [key, value] :
+       Query{{"format", "pcap"}, {"protocol", "udp"}, {"midstream", "raw"}}) {
+    EXPECT_EQ(parseStreamSpec({{"port", "1"}, {"redact", "a,b"}, {key, value}, {"redact", "c"}})
+                  .redact.size(),
+              3U);
+  }
+}
+
+TEST(Selection, ShowsTheCeilingOfAMirrorOfConnections) {
+  MirrorSpec spec = parseStreamSpec({{"port", "1"}});
+  spec.ceilingPercent = 25;
+  EXPECT_EQ(selectionOf(spec), R"({"sample":{"percent":25,"of":"connections"}})");
+  spec.requests.percent = 5;
+  EXPECT_EQ(selectionOf(spec), R"({"sample":{"percent":5}})");
 }
 
 seconds ttlOf(const std::string& text) {
