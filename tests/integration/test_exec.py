@@ -132,8 +132,9 @@ class Languages(ExecCase):
 
     @unittest.skipUnless(shutil.which("node"), "no Node on this machine")
     def test_node(self):
-        # Its `localhost` may be ::1 alone.
-        self.mirrored(["node", SERVERS / "server.js", LOCAL_PORT, self.taken])
+        # Its `localhost` may be this one alone.
+        said = self.mirrored(["node", SERVERS / "server.js", LOCAL_PORT, self.taken, "::1"])
+        self.assertIn(f"to [::1]:{LOCAL_PORT}", said)
 
     def test_python(self):
         self.mirrored(self.server())
