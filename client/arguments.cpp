@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
 
@@ -72,7 +73,7 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(local).add(general);
+  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local).add(general);
   return all;
 }
 
@@ -159,6 +160,12 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  const auto selection = selectionQuery(values);
+  if (arguments.command == Command::kPcap && !selection.empty()) {
+    throw UsageError("--" + selection.front().first +
+                     ": pcap writes packets, among which no requests are selected");
+  }
+  query.insert(query.end(), selection.begin(), selection.end());
   // Its ports come later.
   if (arguments.command == Command::kExec) query.emplace_back("port", "1");
   query.emplace_back("format", arguments.command == Command::kPcap ? "pcap" : "frames");

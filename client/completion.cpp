@@ -155,7 +155,12 @@ void completePorts(Completion& completion, const Typed& typed, const Cluster& cl
 void completeValue(Completion& completion, const std::string& option, const Cluster& cluster) {
   static const std::set<std::string> kFiles = {"kubeconfig", "token-file", "ca-file", "write"};
   static const std::map<std::string, std::vector<std::string>> kWords = {
-      {"protocol", {"tcp", "udp"}}, {"midstream", {"http", "raw"}}, {"output", {"text", "json"}}};
+      {"protocol", {"tcp", "udp"}},
+      {"midstream", {"http", "raw"}},
+      {"output", {"text", "json"}},
+      {"method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "safe"}},
+      {"by", {"header:", "cookie:", "trace"}},
+      {"redact", {"authorization", "cookie", "cookie:", "json:$."}}};
   if (option == "namespace") {
     completion.candidates = namesFrom(cluster, {"get", "namespaces", "--output=name", kSoon});
   } else if (option == "context") {

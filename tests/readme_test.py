@@ -106,7 +106,7 @@ def run_commands(source, blocks, directory):
     for (_, commands, expected), text in zip(tested, texts):
         faults += [f"the output of\n{commands}\ndoes not contain {want!r}:\n{text}"
                    for want in expected if want not in text]
-    for path in ("/hello", "/hello/again", "/for-the-client"):
+    for path in ("/hello", "/hello/again", "/for-netcat", "/for-the-client"):
         if path not in program.paths:
             faults.append(f"the local program was not asked for {path}, only for {program.paths}")
     if {"/for-tshark", "/for-the-file"} & set(program.paths):

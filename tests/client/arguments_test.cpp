@@ -44,7 +44,16 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"80", "--protocol", "sctp"}, "--protocol"},
         Wrong{{"80", "--source", "10.0.0.1/8"}, "--source"},
         Wrong{{"80", "--midstream", "no"}, "--midstream"},
-        Wrong{{"80", "--buffer", "0"}, "--buffer"}, Wrong{{"80", "--buffer", "1MB"}, "--buffer"},
+        Wrong{{"80", "--method", "A B"}, "--method"}, Wrong{{"80", "--path", ""}, "--path"},
+        Wrong{{"80", "--path", "a", "--path", "b"}, "--path"},
+        Wrong{{"80", "--header", "x"}, "--header"}, Wrong{{"80", "--percent", "101"}, "--percent"},
+        Wrong{{"80", "--by", "trace"}, "--by"}, Wrong{{"80", "--rate", "0"}, "--rate"},
+        Wrong{{"80", "--redact", "a b"}, "--redact"},
+        Wrong{{"80", "--redact", "json:password"}, "--redact"},
+        Wrong{{"80", "--mark", "--protocol", "udp"}, "--protocol"},
+        Wrong{{"pcap", "80", "--path", "/"}, "--path: pcap"},
+        Wrong{{"pcap", "80", "--mark"}, "--mark: pcap"}, Wrong{{"80", "--buffer", "0"}, "--buffer"},
+        Wrong{{"80", "--buffer", "1MB"}, "--buffer"},
         Wrong{{"80", "--buffer", "65GiB"}, "--buffer"},
         Wrong{{"80", "--output", "xml"}, "--output"}, Wrong{{"80", "--write", "f"}, "--write"},
         Wrong{{"80", "--token-file", "f"}, "exclude"}, Wrong{{"80", "--tok", "t"}, "--tok"},
@@ -77,6 +86,47 @@ TEST(Arguments, TakeEverything) {
   EXPECT_EQ(arguments.spec.format, wire::Format::kFrames);
   EXPECT_EQ(arguments.bufferBytes, 2U << 20);
   EXPECT_TRUE(arguments.json);
+}
+
+TEST(Arguments, SelectRequestsAsTheQueryDoes) {
+  const Arguments arguments = parseArguments({"--url",
+                                              "http://h",
+                                              "80",
+                                              "--method",
+                                              "GET,PUT",
+                                              "--method",
+                                              "safe",
+                                              "--path",
+                                              "^/a",
+                                              "--header",
+                                              "x: y",
+                                              "--header=z:^1,2$",
+                                              "--percent",
+                                              "12.5",
+                                              "--by",
+                                              "cookie:sid",
+                                              "--rate",
+                                              "7",
+                                              "--probes",
+                                              "--redact",
+                                              "Cookie",
+                                              "--redact",
+                                              "json:$.a,cookie:b",
+                                              "--mark"},
+                                             "token");
+  const wire::RequestSelection& requests = arguments.spec.requests;
+  EXPECT_EQ(requests.methods, (Words{"GET", "PUT", "safe"}));
+  EXPECT_EQ(requests.path, "^/a");
+  ASSERT_EQ(requests.headers.size(), 2U);
+  EXPECT_EQ(requests.headers[0].pattern, " y");
+  EXPECT_EQ(requests.headers[1].pattern, "^1,2$");
+  EXPECT_EQ(requests.percent, 12.5);
+  EXPECT_EQ(requests.by, "cookie:sid");
+  EXPECT_EQ(requests.rate, 7U);
+  EXPECT_EQ(requests.probes, true);
+  EXPECT_EQ(arguments.spec.redact, (Words{"cookie", "json:$.a", "cookie:b"}));
+  EXPECT_TRUE(arguments.spec.mark);
+  EXPECT_FALSE(parseArguments({"--url", "http://h", "80"}, "token").spec.ofRequests());
 }
 
 TEST(Arguments, ExecLeavesItsProgramsWordsAlone) {

@@ -49,6 +49,9 @@ TEST(Completion, OffersOptionsAndTheirValues) {
   EXPECT_EQ(completed(cluster, {"-n", "s"}), "shop\n:4\n");
   EXPECT_EQ(completed(cluster, {"--token-file", ""}), ":0\n");
   EXPECT_THAT(completed(cluster, {"--max"}), testing::StartsWith("--max-pods\t"));
+  EXPECT_EQ(completed(cluster, {"pod/a", "--method", "P"}), "POST\nPUT\nPATCH\n:4\n");
+  EXPECT_EQ(completed(cluster, {"pod/a", "--by", ""}), "header:\ncookie:\ntrace\n:4\n");
+  EXPECT_THAT(completed(cluster, {"--red"}), testing::StartsWith("--redact\t"));
 }
 
 TEST(Completion, AsksTheNamespaceTypedBefore) {
