@@ -66,7 +66,7 @@ TEST(ProcessTree, KnowsTheSocketsOfAllThatTheProgramStarted) {
 TEST(ProcessTree, ReadsNamesThatLookLikeSomethingElse) {
   const test::TempDir proc;
   const std::string rest = " 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 ";
-  proc.write("10/stat", "10 (a) S) 1" + rest + "500\n");
+  proc.write("10/stat", "10 (a) S) S 1" + rest + "500\n");
   proc.write("11/stat", "11 (x) (y) S 10" + rest + "501\n");
   proc.write("12/stat", "12 no brackets\n");
   proc.write("13/stat", "13 (cut) S 10 1\n");
