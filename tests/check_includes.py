@@ -16,8 +16,9 @@ ALLOWED = {
     "sidecar/mirror": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http"},
     "sidecar/sink": {"common", "wire", "sidecar/capture", "sidecar/mirror"},
     "sidecar/control": {"common", "wire", "sidecar/mirror"},
+    "sidecar/enter": {"common"},
     "sidecar/agent": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http",
-                      "sidecar/mirror", "sidecar/sink", "sidecar/control"},
+                      "sidecar/mirror", "sidecar/sink", "sidecar/control", "sidecar/enter"},
 }
 # Of these folders, one may see only the named headers of the other.
 ONLY = {
@@ -25,7 +26,7 @@ ONLY = {
     ("sidecar/sink", "sidecar/capture"): {"packet.h"},
     ("sidecar/sink", "sidecar/mirror"): {"sink.h", "budget.h", "own_sockets.h"},
 }
-NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http"}
+NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "sidecar/enter"}
 PCAP_ONLY = {"sidecar/capture/pcap_capture.cpp", "sidecar/capture/pcap_filter_check.cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

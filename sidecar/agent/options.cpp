@@ -6,6 +6,7 @@
 
 #include "common/cgroup.h"
 #include "common/units.h"
+#include "enter/entry_options.h"
 
 namespace dormouse::agent {
 namespace {
@@ -15,6 +16,7 @@ namespace po = boost::program_options;
 /// As given; resolve() checks and converts.
 struct Given {
   control::ControlOptions control;
+  enter::EntryOptions enter;
   std::string device;
   ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryBudget;
   Duration batch, defaultTtl, maxTtl, linger, keepEnded, writeInterval, gapTimeout, idleTimeout,
@@ -188,6 +190,7 @@ void fitReassembly(Settings& agent) {
 void resolve(const Given& given, CommandLine& line) {
   Settings& agent = line.agent;
   line.control = control::resolve(given.control);
+  line.enter = enter::resolve(given.enter);
   line.logLevel =
       demanded(parseLogLevel(given.logLevel), "--log-level is none of debug, info, warn, error");
 
@@ -238,6 +241,7 @@ std::optional<int> parseCommandLine(const std::vector<std::string>& arguments,
   options.add(given.mirrors());
   options.add(given.capture());
   options.add(given.reassembly());
+  options.add(given.enter.describe());
   options.add(given.process());
   return options.parse(arguments, environment, out, err, [&] { resolve(given, line); });
 }
