@@ -16,7 +16,7 @@
 apiVersion: batch/v1
 kind: Job
 metadata:
-  namespace: {{ .Values.nodeJob.namespace }}
+  namespace: dormouse-node
   labels: &labels
     app.kubernetes.io/name: {{ include "dormouse.name" . }}
     app.kubernetes.io/component: node-job
@@ -124,7 +124,7 @@ spec:
     variables.args[1].matches("^--enter-pod-uid=[-0-9a-f]{32,36}$") &&
     variables.args[2].matches("^--enter-container=[0-9a-f]{64}$") &&
     variables.args[3].matches("^--listen=127[.]0[.]0[.]1:[1-9][0-9]{3,4}$") &&
-    variables.args[4].matches("^--token-sha256=[A-Za-z0-9][-_.A-Za-z0-9]{0,62}=[0-9a-f]{64}$") &&
+    variables.args[4].matches("^--token-sha256=[-_.A-Za-z0-9]{1,63}=[0-9a-f]{64}$") &&
     variables.args[5].matches("^--exit-when-idle=[1-9][0-9]{0,5}s$")
     {{- range $index, $arg := $args }} &&
     variables.args[{{ add 6 $index }}] == {{ toJson $arg }}
