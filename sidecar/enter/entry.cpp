@@ -4,7 +4,6 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,7 +38,8 @@ Held holdFirstOf(const std::string& containerId, const ProcessTable& processes) 
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::optional<pid_t> pid = processes.firstOf(containerId);
     if (!pid) break;
-    Held held{*pid, Descriptor(pidfd_open(*pid, 0))};
+    // Not by glibc's function: its header is no C++ before version 2.37.
+    Held held{*pid, Descriptor(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)))};
     if (!held.pidfd && errno == ESRCH) continue;
     checkSystem(static_cast<bool>(held.pidfd), "pidfd_open");
     // Only now is it sure whose number that is.

@@ -99,7 +99,7 @@ TEST_F(Entry, TheNamespaceIsTheTargetsAndTheRightsAreGone) {
               // Without rights, /proc/self/ns belongs to root: look at what the kernel lists.
               struct stat mine {};
               if (getuid() != kAgentUser) return "another user";
-              if (stat("/proc/thread-self/ns/net", &mine) == 0 && mine.st_ino != theirs) {
+              if (stat("/proc/thread-self/ns/net", &mine) != 0 || mine.st_ino != theirs) {
                 return "another namespace";
               }
               pollfd watched{held.get(), POLLIN, 0};
