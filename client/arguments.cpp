@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/program_options.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/variables_map.hpp>
 #include <charconv>
 #include <fstream>
 #include <optional>
-#include <sstream>
 
+#include "client/option_table.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
+#include "common/units.h"
 
 namespace dormouse::client {
 namespace {
@@ -18,60 +20,15 @@ namespace po = boost::program_options;
 
 constexpr std::size_t kMostTokenBytes = 4096;
 
-po::options_description visibleOptions() {
-  po::options_description cluster("The cluster, as kubectl knows it");
-  cluster.add_options()  //
-      ("namespace,n", po::value<std::string>()->value_name("NAME"),
-       "the pod's namespace, instead of the context's")  //
-      ("context", po::value<std::string>()->value_name("NAME"),
-       "a context of the kubeconfig, instead of the current one")                         //
-      ("kubeconfig", po::value<std::string>()->value_name("FILE"), "another kubeconfig")  //
-      ("max-pods", po::value<std::string>()->value_name("10"),
-       "of a workload, how many pods to mirror at the same time");
-  po::options_description connection("The sidecar");
-  connection.add_options()  //
-      ("token", po::value<std::string>()->value_name("TOKEN"),
-       "the token; other users of this machine can see it, --token-file is better")  //
-      ("token-file", po::value<std::string>()->value_name("FILE"),
-       "read the token from this file; without both, DORMOUSE_TOKEN is taken, and without that the "
-       "namespace's Secret")                                                              //
-      ("secret", po::value<std::string>()->value_name("dormouse"), "that Secret's name")  //
-      ("as", po::value<std::string>()->value_name("NAME"),
-       "whose token of the Secret; the only one, or developer's, unless given")  //
-      ("container", po::value<std::string>()->value_name("dormouse"),
-       "the sidecar's container, where it was put into the pod by hand")  //
-      ("control-port", po::value<std::string>()->value_name("4747"),
-       "the port of the control API, instead of what the pod's annotation says")  //
-      ("url", po::value<std::string>()->value_name("URL"),
-       "no cluster: the control API is here, such as http://127.0.0.1:4747")  //
-      ("ca-file", po::value<std::string>()->value_name("FILE"),
-       "PEM certificates to verify an https:// URL by, instead of the system's")  //
-      ("insecure-skip-tls-verify", po::bool_switch(), "accept any certificate");
-  po::options_description mirror("What to mirror");
-  mirror.add_options()                                                                   //
-      ("protocol", po::value<std::string>()->value_name("tcp|udp"), "tcp unless given")  //
-      ("source", po::value<std::vector<std::string>>()->composing()->value_name("CIDR"),
-       "only traffic from this network; may be given several times")  //
-      ("ttl", po::value<std::string>()->value_name("30m"),
-       "end after this time; the sidecar's default unless given")  //
-      ("midstream", po::value<std::string>()->value_name("http|raw"),
-       "connections that are open already: from their next HTTP request (http) or byte (raw)");
-  po::options_description local("The local end");
-  local.add_options()                                                                      //
-      ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //
-      ("buffer", po::value<std::string>()->value_name("64MiB"),
-       "what all local connections together may hold back for a slow or paused program")  //
-      ("write", po::value<std::string>()->value_name("FILE"),
-       "pcap: write to this file instead of standard output")  //
-      ("quiet,q", po::bool_switch(), "print the end only")     //
-      ("output", po::value<std::string>()->value_name("text|json"),
-       "json: one JSON object per line on standard output");
-  po::options_description general("General");
-  general.add_options()("help,h", "print this")("version", "print the version");
-  po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(local).add(general);
-  return all;
-}
+// An agent that nobody has told what to mirror waits for a person who types.
+constexpr std::chrono::minutes kIdleWithoutPorts{5};
+constexpr std::chrono::hours kMostIdle{24};
+
+constexpr std::array<std::pair<const char*, Command>, 4> kSubcommands = {
+    {{"pcap", Command::kPcap},
+     {"attach", Command::kAttach},
+     {"detach", Command::kDetach},
+     {"list", Command::kList}}};
 
 std::uint16_t portOf(std::string_view digits, std::string_view whole) {
   std::uint16_t port = 0;
@@ -198,7 +155,8 @@ void readPairs(Arguments& result, const std::vector<std::string>& words) {
     }
     result.pairs.push_back(pair);
   }
-  if (result.pairs.empty()) throw UsageError("no port: give at least one, such as 8080:3000");
+  if (result.pairs.empty() && result.command != Command::kAttach)
+    throw UsageError("no port: give at least one, such as 8080:3000");
 }
 
 // Where a target stands, with what belongs to it.
@@ -226,8 +184,7 @@ std::uint64_t numberOf(const po::variables_map& values, const char* option, std:
   return number;
 }
 
-void readTarget(Arguments& result, const po::variables_map& values,
-                std::vector<std::string>& words) {
+void takeTarget(Arguments& result, std::vector<std::string>& words) {
   // A port, or a pair of them, is no target: the developer forgot it.
   if (words.empty() || words.front().find_first_not_of("0123456789:") == std::string::npos) {
     throw UsageError("no target: name a pod or a workload, such as pod/web-0 or deploy/web");
@@ -238,6 +195,9 @@ void readTarget(Arguments& result, const po::variables_map& values,
     throw UsageError(error.what());
   }
   words.erase(words.begin());
+}
+
+void readCluster(Arguments& result, const po::variables_map& values) {
   result.kubectl.nameSpace = nameOf(values, "namespace");
   result.kubectl.context = textOf(values, "context").value_or("");
   result.kubectl.kubeconfig = textOf(values, "kubeconfig").value_or("");
@@ -253,6 +213,81 @@ void readTarget(Arguments& result, const po::variables_map& values,
   }
 }
 
+// What attach and detach take is one pod.
+void demandPod(const Arguments& result, const char* command) {
+  if (result.target.kind == Kind::kPod) return;
+  throw UsageError(std::string(command) + " takes one pod, such as pod/web-0, not " +
+                   result.target.text());
+}
+
+void readAttach(Arguments& result, const po::variables_map& values) {
+  AttachWish& wish = result.attach;
+  wish.node = values["node"].as<bool>();
+  wish.container = std::exchange(result.agent.container, "");
+  wish.image = textOf(values, "image").value_or("");
+  if (result.pairs.empty()) wish.idle = kIdleWithoutPorts;
+  if (const auto text = textOf(values, "exit-when-idle")) {
+    const auto idle = parseDuration(*text);
+    if (!idle || *idle < std::chrono::seconds(1) || *idle > kMostIdle) {
+      throw UsageError("--exit-when-idle: wanted is a time from 1s to 24h, such as 5m");
+    }
+    wish.idle = std::chrono::ceil<std::chrono::seconds>(*idle);
+  }
+  for (const char* name : {"token", "token-file", "as", "secret"}) {
+    if (values.count(name) != 0) {
+      throw UsageError(std::string("attach makes a token of its own: --") + name +
+                       " has no meaning here");
+    }
+  }
+}
+
+void refuseAttachOptions(const po::variables_map& values) {
+  for (const char* name : {"node", "image", "exit-when-idle"}) {
+    if (values.count(name) != 0 && !values[name].defaulted()) {
+      throw UsageError(std::string("--") + name + " belongs to attach");
+    }
+  }
+}
+
+Command takeCommand(std::vector<std::string>& words) {
+  for (const auto& [word, command] : kSubcommands) {
+    if (words.empty() || words.front() != word) continue;
+    words.erase(words.begin());
+    return command;
+  }
+  return Command::kMirror;
+}
+
+// The words that are no options.
+void readWords(Arguments& result, const po::variables_map& values, std::vector<std::string> words) {
+  const bool url = values.count("url") != 0;
+  if (url && result.command != Command::kMirror && result.command != Command::kPcap) {
+    throw UsageError("--url leads to one sidecar: only mirrors and pcap can use it");
+  }
+  if (url) {
+    result.url = values["url"].as<std::string>();
+    for (const char* name : kClusterOnly) {
+      if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
+    }
+  } else {
+    if (result.command != Command::kList) takeTarget(result, words);
+    readCluster(result, values);
+  }
+  switch (result.command) {
+    case Command::kList:
+    case Command::kDetach:
+      if (!words.empty()) throw UsageError("not understood: " + inQuotes(words.front()));
+      if (result.command == Command::kDetach) demandPod(result, "detach");
+      return;
+    case Command::kAttach:
+      demandPod(result, "attach");
+      break;
+    default:
+      break;
+  }
+  readPairs(result, words);
+}
+
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken) {
@@ -264,20 +299,14 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   }
   std::vector<std::string> words;
   if (values.count("words") != 0) words = values["words"].as<std::vector<std::string>>();
-  if (!words.empty() && words.front() == "pcap") {
-    result.command = Command::kPcap;
-    words.erase(words.begin());
-  }
-  if (values.count("url") == 0) {
-    readTarget(result, values, words);
+  result.command = takeCommand(words);
+  readWords(result, values, std::move(words));
+  if (result.command == Command::kAttach) {
+    readAttach(result, values);
   } else {
-    result.url = values["url"].as<std::string>();
-    for (const char* name : kClusterOnly) {
-      if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
-    }
+    refuseAttachOptions(values);
   }
-  readPairs(result, words);
-  result.spec = specOf(values, result);
+  if (!result.pairs.empty()) result.spec = specOf(values, result);
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
   result.quiet = values["quiet"].as<bool>();
@@ -290,53 +319,12 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   }
   result.caFile = textOf(values, "ca-file").value_or("");
   result.insecureSkipTlsVerify = values["insecure-skip-tls-verify"].as<bool>();
-  result.token = chooseToken(values, environmentToken);
+  if (result.command != Command::kAttach) result.token = chooseToken(values, environmentToken);
   return result;
-}
-
-std::vector<OptionName> optionNames() {
-  std::vector<OptionName> names;
-  const po::options_description all = visibleOptions();
-  for (const auto& option : all.options()) {
-    const std::string shortForm =
-        option->canonical_display_name(po::command_line_style::allow_dash_for_short);
-    names.push_back({option->long_name(), shortForm.size() == 2 ? shortForm.substr(1) : "",
-                     option->semantic()->max_tokens() > 0, option->description()});
-  }
-  return names;
 }
 
 std::string versionText() {
   return DORMOUSE_VERSION;
-}
-
-std::string helpText() {
-  std::ostringstream text;
-  text
-      << "Copies a pod's incoming traffic onto local ports, while the pod's own server goes on\n"
-         "serving it.\n\n"
-         "  kubectl mirror TARGET REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n"
-         "  kubectl mirror pcap TARGET PORT [PORT ...] [options]\n"
-         "  kubectl mirror --url URL REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n\n"
-         "TARGET is pod/NAME, or deploy/NAME, sts/NAME, ds/NAME, rs/NAME, job/NAME, svc/NAME: all\n"
-         "pods of it, also those that come later. 8080:3000 copies every connection to the pod's\n"
-         "port 8080 to 127.0.0.1:3000; 8080 alone means 8080:8080. pcap writes one pod's packets,\n"
-         "both directions, for wireshark -k -i -.\n"
-         "kubectl is run without a terminal: if your cluster asks for a log-in on it, log in "
-         "first,\n"
-         "for example by kubectl get pods.\n"
-         "Ctrl-C ends the mirror and prints what became of everything that was seen; a second\n"
-         "Ctrl-C exits at once.\n"
-      << visibleOptions()
-      << "\nExit codes:\n"
-         "  0  everything seen was delivered (connections without payload and retransmitted\n"
-         "     packets aside, and what the mirror was told to leave out)\n"
-         "  1  some of it was not; the ledger says how much and why\n"
-         "  2  the command line is wrong\n"
-         "  3  the pod or its sidecar cannot be reached, or it refused\n"
-         "  4  a stream broke off without a ledger\n"
-         "A second Ctrl-C kills the program: 130 for the shell.\n";
-  return text.str();
 }
 
 }  // namespace dormouse::client

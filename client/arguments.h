@@ -1,6 +1,7 @@
 // The command line of kubectl-mirror.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -14,12 +15,20 @@
 
 namespace dormouse::client {
 
-enum class Command : std::uint8_t { kMirror, kPcap, kHelp, kVersion };
+enum class Command : std::uint8_t { kMirror, kPcap, kAttach, kDetach, kList, kHelp, kVersion };
 
 /// A mirrored port of the pod and the local port that receives its traffic.
 struct PortPair {
   std::uint16_t remote = 0;
   std::uint16_t local = 0;
+};
+
+/// How an agent is to come into a pod that was not prepared.
+struct AttachWish {
+  bool node = false;              // By a Job on the pod's node; else as an ephemeral container.
+  std::string container;          // Of the pod, to end with; empty: none.
+  std::string image;              // Empty: the admin's.
+  std::chrono::seconds idle{30};  // It ends after so long without a mirror.
 };
 
 struct Arguments {
@@ -30,9 +39,10 @@ struct Arguments {
   std::string secret = "dormouse";  // The Secret with the tokens,
   std::string as;                   // and the principal; empty: the only one, or developer.
   AgentWish agent;
+  AttachWish attach;
   std::size_t maxPods = 10;               // Of a workload, mirrored at the same time.
   KubectlOptions kubectl;                 // Its program is not the command line's to set.
-  std::vector<PortPair> pairs;            // Each remote port once.
+  std::vector<PortPair> pairs;            // Each remote port once; attach: perhaps none.
   wire::MirrorSpec spec;                  // What to ask the sidecar for.
   std::string toHost = "127.0.0.1";       // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
@@ -51,18 +61,6 @@ class UsageError : public std::runtime_error {
 /// `arguments` without the program's name; `environmentToken` is DORMOUSE_TOKEN, null if unset.
 /// Reads the token file. Throws UsageError.
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken);
-
-/// An option as it is typed, for completion.
-struct OptionName {
-  std::string longName;   // Without its hyphens.
-  std::string shortName;  // A letter, or empty.
-  bool takesValue = false;
-  std::string description;
-};
-std::vector<OptionName> optionNames();
-
-/// What --help prints, exit codes included.
-std::string helpText();
 
 /// What --version prints behind the program's name.
 std::string versionText();

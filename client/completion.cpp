@@ -5,7 +5,7 @@
 #include <set>
 #include <sstream>
 
-#include "client/arguments.h"
+#include "client/option_table.h"
 #include "client/outcome.h"
 #include "client/pods.h"
 

@@ -12,10 +12,12 @@
 #include <system_error>
 
 #include "client/arguments.h"
+#include "client/attach_session.h"
 #include "client/completion.h"
 #include "client/control_client.h"
 #include "client/display.h"
 #include "client/mirror_session.h"
+#include "client/option_table.h"
 #include "client/pcap_session.h"
 
 namespace {
@@ -87,7 +89,9 @@ ExitCode run(const std::vector<std::string>& words) {
   if (!words.empty() && words.front() == "__complete") {
     return printCompletion({words.begin() + 1, words.end()});
   }
-  const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  const char* image = std::getenv("DORMOUSE_IMAGE");
+  if (arguments.attach.image.empty() && image != nullptr) arguments.attach.image = image;
   ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
     std::cout << helpText();
@@ -105,7 +109,17 @@ ExitCode run(const std::vector<std::string>& words) {
   const Kubectl* kubectl = found ? &*found : nullptr;
   if (arguments.command == Command::kPcap) return capture(arguments, kubectl, clock);
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  return runMirror(arguments, kubectl, display, clock);
+  Display notices(Style::kPlain, std::cerr, clock);
+  switch (arguments.command) {
+    case Command::kAttach:
+      return runAttach(arguments, *kubectl, display, clock);
+    case Command::kDetach:
+      return runDetach(arguments, *kubectl, display, clock);
+    case Command::kList:
+      return runList(arguments, *kubectl, std::cout, notices, clock);
+    default:
+      return runMirror(arguments, kubectl, display, clock);
+  }
 }
 
 }  // namespace
