@@ -78,9 +78,9 @@ class Entering(unittest.TestCase):
         self.addCleanup(lambda: sidecar.process.poll() is None and sidecar.stop())
         return sidecar
 
-    def refusal(self, pod, wrapper=AS_A_JOB, **other):
+    def refusal(self, target, wrapper=AS_A_JOB, **other):
         """The error with which the agent ends instead of entering."""
-        ended = subprocess.run([*wrapper, str(SIDECAR), *pod.flags(**other)], capture_output=True,
+        ended = subprocess.run([*wrapper, str(SIDECAR), *target.flags(**other)], capture_output=True,
                                text=True, timeout=patience(20))
         self.assertEqual(ended.returncode, 2, ended.stderr)
         lines = [json.loads(line) for line in ended.stderr.splitlines()]

@@ -15,6 +15,8 @@ SERVER = """
 import http.server
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    def log_message(self, *_):
+        pass
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
@@ -93,6 +95,7 @@ class PretendedPod:
         # Until it is the server, it may not have left our namespace yet.
         wait_until(lambda: "serve_forever" in self._command(), "the pod's server starts")
         self.network = Namespace(self.process.pid)
+        wait_until(lambda: 8080 in self.network.tcp_ports(), "the pod's server listens")
 
     def _command(self):
         return pathlib.Path(f"/proc/{self.process.pid}/cmdline").read_text()
