@@ -3,7 +3,7 @@
 {{- $flags := list -}}
 {{- if ne .Values.nodeJob.podLogs "/var/log/pods" }}{{ $flags = append $flags (printf "--enter-pod-logs=%s" .Values.nodeJob.podLogs) }}{{ end -}}
 {{- $flags = concat $flags (include "dormouse.ceilings" . | fromYamlArray) (include "dormouse.sidecarArgs" . | fromYamlArray) -}}
-{{- toJson $flags -}}
+{{- if $flags }}{{ toJson $flags }}{{ else }}[]{{ end -}}
 {{- end -}}
 
 {{/* What the agent needs to enter a pod, and to give all of that up but NET_RAW. */}}
