@@ -47,6 +47,10 @@ class WayIn {
 /// `wish` counts for new agents. `cluster` must outlive it.
 std::unique_ptr<WayIn> makeWayIn(Way way, const AttachWish& wish, const Cluster& cluster);
 
+/// True if a container in that state (Pod::Container::state) does not start by itself. A pull may
+/// succeed later, but nobody waits for it.
+bool startFails(const std::string& state);
+
 /// Where a client finds such an agent in its pod.
 AgentWish wishOf(const AttachedAgent& agent);
 

@@ -68,6 +68,7 @@ int runWorker(const CommandLine& line, int targetProcess) {
 
   const SystemClock clock;
   const Log log(line.logLevel, clock);
+  if (targetProcess >= 0) endWithTarget(targetProcess, log);
   control::Audit audit(log, clock);
   Metrics metrics;
   const auto resolver = std::make_shared<sink::SystemResolver>();
@@ -101,7 +102,6 @@ int runWorker(const CommandLine& line, int targetProcess) {
   log.info("asleep",
            {{"version", std::string(kVersion)}, {"listen", line.control.listen.toString()}});
 
-  if (targetProcess >= 0) endWithTarget(targetProcess, log);
   int signal = 0;
   sigwait(&stop, &signal);
   log.info("ending", {{"signal", signal}});
