@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "agent/supervisor.h"
 #include "common/interfaces.h"
 #include "common/metrics.h"
+#include "common/units.h"
 #include "common/version.h"
 #include "common/worker_thread.h"
 #include "control/audit.h"
@@ -33,6 +35,26 @@ sigset_t stopSignals() {
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   return set;
+}
+
+timespec timespecOf(Nanos span) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(span);
+  return {seconds.count(), (span - seconds).count()};
+}
+
+/// Waits for a stop signal and returns it; 0 once the agent has been idle for as long as it may.
+int awaitEnd(const sigset_t& stop, MirrorManager& manager, std::chrono::seconds exitWhenIdle) {
+  int signal = 0;
+  if (exitWhenIdle.count() == 0) {
+    sigwait(&stop, &signal);
+    return signal;
+  }
+  while (const auto left = manager.retireAfter(exitWhenIdle)) {
+    const timespec timeout = timespecOf(*left);
+    signal = sigtimedwait(&stop, nullptr, &timeout);
+    if (signal > 0) return signal;
+  }
+  return 0;
 }
 
 /// Ends the process at the next stop signal, from a thread of its own, while the orderly end is
@@ -102,15 +124,18 @@ int runWorker(const CommandLine& line, int targetProcess) {
   log.info("asleep",
            {{"version", std::string(kVersion)}, {"listen", line.control.listen.toString()}});
 
-  int signal = 0;
-  sigwait(&stop, &signal);
-  log.info("ending", {{"signal", signal}});
+  const int signal = awaitEnd(stop, manager, line.agent.exitWhenIdle);
+  if (signal != 0) {
+    log.info("ending", {{"signal", signal}});
+  } else {
+    log.info("ending: idle", {{"idle", formatDuration(line.agent.exitWhenIdle)}});
+  }
   endAtSecondSignal();
   manager.shutdown(kShutdownPatience);
   server->stop();
   // What is left would only be taken apart; a resolver that waits for its server could hold that up
   // for minutes.
-  _exit(0);
+  _exit(signal != 0 ? 0 : kFinished);
 }
 
 }  // namespace dormouse::agent

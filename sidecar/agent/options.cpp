@@ -19,6 +19,7 @@ struct Given {
   enter::EntryOptions enter;
   std::string device;
   ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryBudget;
+  Duration exitWhenIdle{Nanos{0}};
   Duration batch, defaultTtl, maxTtl, linger, keepEnded, writeInterval, gapTimeout, idleTimeout,
       udpIdle;
   std::uint32_t snaplen = 0;
@@ -121,6 +122,8 @@ po::options_description Given::process() {
   group.add_options()
       ("memory-budget", po::value(&memoryBudget)->value_name("SIZE"),
        "memory that the sidecar may use; default: the cgroup's limit, or 256MiB without one")
+      ("exit-when-idle", po::value(&exitWhenIdle)->value_name("DURATION"),
+       "end after so long without a mirror, counted from the start too; default: never")
       ("log-level", bound(logLevel, "LEVEL"), "debug, info, warn or error");
   // clang-format on
   return group;
@@ -226,6 +229,9 @@ void resolve(const Given& given, CommandLine& line) {
     agent.memory.limitBytes = *limit;
   }
   fitReassembly(agent);
+  if (given.exitWhenIdle.value.count() != 0) {
+    agent.exitWhenIdle = wholeSeconds(given.exitWhenIdle, "exit-when-idle");
+  }
 }
 
 }  // namespace

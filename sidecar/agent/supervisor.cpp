@@ -102,6 +102,7 @@ int supervise(const std::function<int()>& worker, const Log& log) {
           break;
       }
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kFinished) return 0;
     if (stopRequests > 0 || (WIFEXITED(status) && WEXITSTATUS(status) == kBadStart)) {
       return exitCode(status);
     }

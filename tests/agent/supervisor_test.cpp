@@ -88,6 +88,14 @@ TEST_F(SupervisorTest, ABadStartIsFinal) {
   EXPECT_EQ(WEXITSTATUS(status), kBadStart);
 }
 
+TEST_F(SupervisorTest, AWorkerThatHasFinishedIsNotReplaced) {
+  start(kFinished);
+  nextWorker();
+  const int status = awaitExit();
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
 TEST_F(SupervisorTest, ASecondSignalKillsAWorkerThatDoesNotObey) {
   start();
   const pid_t worker = nextWorker();
