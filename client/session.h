@@ -43,6 +43,8 @@ class Session {
   void tend();
   /// The user has had enough. Called again: at once.
   void stop();
+  /// The pod is being deleted: its sidecar will end the mirror, and no other one follows.
+  void noteLeaving() { leaving_ = true; }
   TimePoint nextAt() const;
 
   bool over() const { return state_ == State::kOver && draining_.empty(); }
@@ -103,6 +105,7 @@ class Session {
   std::string unresolved_;  // Id of a broken mirror, until its ledger has come or is lost.
   bool stopping_ = false;
   bool gone_ = false;
+  bool leaving_ = false;  // The pod soon is gone, too.
   bool expired_ = false;
   bool broken_ = false;  // The last stream ended without a ledger.
   std::string refusal_;

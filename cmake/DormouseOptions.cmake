@@ -28,7 +28,7 @@ add_compile_options(-fstack-protector-strong)
 
 if(DORMOUSE_SANITIZER)
   add_compile_options(-fsanitize=${DORMOUSE_SANITIZER} -fno-sanitize-recover=all
-                      -fno-omit-frame-pointer)
+                      -fno-omit-frame-pointer -g1)  # Lines are all that their reports show.
   add_link_options(-fsanitize=${DORMOUSE_SANITIZER})
   # Its check opens a pipe, and a test takes the descriptors away.
   if(DORMOUSE_SANITIZER MATCHES "undefined")
