@@ -17,12 +17,15 @@ constexpr Nanos kPause = std::chrono::milliseconds(300);
 constexpr Nanos kRemoveTime = std::chrono::seconds(20);
 constexpr Nanos kStartTime = std::chrono::minutes(2);  // An image may have to be pulled.
 
-// The agent's own log line is one JSON object; its sentence is what a person wants to read.
-std::string sentenceIn(const std::string& message) {
-  const std::size_t last = message.find_last_not_of('\n');
-  const std::size_t begin = message.rfind('\n', last);
-  const std::string line =
-      message.substr(begin == std::string::npos ? 0 : begin + 1, last - begin);
+// What the agent has written last: a log line, which is one JSON object, of which a person wants to
+// read the sentence. Empty if it has written nothing.
+std::string lastWords(const Object& pod) {
+  std::string message;
+  for (const auto& status : objectsAt(pod, {"status", "containerStatuses"})) {
+    message = textAt(*status, {"state", "terminated", "message"}).value_or("");
+  }
+  message.erase(message.find_last_not_of('\n') + 1);
+  const std::string line = message.substr(message.rfind('\n') + 1);  // All of it without one.
   try {
     return printable(textAt(*objectFromText(line), {"error"}).value_or(line), 1000);
   } catch (const ObjectError&) {
@@ -53,7 +56,7 @@ Pod NodeJob::bring(const NewAgent& agent) {
   try {
     awaitRunning(agent, node);
   } catch (const ClusterError&) {
-    abandon(agent.agent.name);
+    abandon(agent.agent);
     throw;
   }
   return pod;
@@ -81,7 +84,7 @@ Object::Ptr NodeJob::adminsJob() const {
   }
 }
 
-void NodeJob::create(const NewAgent& agent, const std::string& manifest) const {
+void NodeJob::create(const NewAgent& agent, const std::string& manifest) {
   try {
     cluster_.call({"create", kNamespace, "--filename=-", "--output=name", kRequestTimeout}, manifest);
   } catch (const RefusedError& error) {
@@ -89,7 +92,7 @@ void NodeJob::create(const NewAgent& agent, const std::string& manifest) const {
                        error.what());
   } catch (const ClusterError&) {
     // Whether it was made is not known: kubectl was ended, or took too long.
-    abandon(agent.agent.name);
+    abandon(agent.agent);
     throw;
   }
 }
@@ -120,9 +123,9 @@ bool NodeJob::runs(const NewAgent& agent, std::string& state) const {
         const Pod::Container& container = pod.containers.front();
         if (container.state == "running") return true;
         if (container.state.starts_with("terminated")) {
+          const std::string said = lastWords(*object);
           throw ClusterError("the agent cannot enter pod/" + agent.pod.name + ": " +
-                             (container.message.empty() ? container.state
-                                                        : sentenceIn(container.message)));
+                             (said.empty() ? container.state : said));
         }
         state = container.state + (container.message.empty() ? "" : ", " + container.message);
         if (startFails(container.state)) {
@@ -176,11 +179,11 @@ void NodeJob::remove(const std::string& name) const {
                     kRequestTimeout});
 }
 
-void NodeJob::abandon(const std::string& name) const {
+void NodeJob::abandon(const AttachedAgent& agent) {
   try {
-    remove(name);
+    remove(agent.name);
   } catch (const ClusterError& error) {
-    cluster_.notice("the Job " + name + " in the namespace dormouse-node could not be deleted (" +
+    cluster_.notice("the Job " + agent.name + " in the namespace dormouse-node could not be deleted (" +
                     error.what() + "); it ends by itself");
   }
 }

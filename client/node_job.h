@@ -18,17 +18,16 @@ class NodeJob final : public WayIn {
   Pod bring(const NewAgent& agent) override;
   bool mayRun(const AttachedAgent& agent, const Pod& pod) override;
   std::string release(const AttachedAgent& agent) override;
+  void abandon(const AttachedAgent& agent) override;
   std::string remains() const override { return ""; }
 
  private:
   Poco::JSON::Object::Ptr adminsJob() const;
-  void create(const NewAgent& agent, const std::string& manifest) const;
+  void create(const NewAgent& agent, const std::string& manifest);
   void awaitRunning(const NewAgent& agent, const std::string& node) const;
   /// True once its pod runs; `state` is what keeps it from that. Throws ClusterError if it never will.
   bool runs(const NewAgent& agent, std::string& state) const;
   void remove(const std::string& name) const;
-  /// The same where another error counts more.
-  void abandon(const std::string& name) const;
 
   const AttachWish wish_;
   const Cluster& cluster_;

@@ -40,6 +40,9 @@ class WayIn {
   /// The developer's mirrors there have ended, and he wants it gone. Says what becomes of it, in a
   /// sentence. Throws ClusterError.
   virtual std::string release(const AttachedAgent& agent) = 0;
+  /// Takes away at once what would else end by itself, for a client that ends. Never throws: should
+  /// it fail, the agent ends by itself.
+  virtual void abandon(const AttachedAgent&) {}
   /// What stays behind once it has ended, in a sentence; empty if nothing does.
   virtual std::string remains() const = 0;
 };
