@@ -212,7 +212,8 @@ std::string EphemeralContainer::release(const AttachedAgent& agent) {
 }
 
 std::string EphemeralContainer::remains() const {
-  return "its description stays in the pod until the pod goes: an ephemeral container cannot be "
+  return "the container's description stays in the pod until the pod goes: an ephemeral container "
+         "cannot be "
          "removed";
 }
 

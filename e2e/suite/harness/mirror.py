@@ -15,6 +15,10 @@ class Mirror:
     def __init__(self, process, log):
         self._process, self._log = process, log
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def text(self):
         """What it has printed so far, on either output."""
         self._log.flush()
