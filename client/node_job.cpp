@@ -86,10 +86,11 @@ Object::Ptr NodeJob::adminsJob() const {
 
 void NodeJob::create(const NewAgent& agent, const std::string& manifest) {
   try {
-    cluster_.call({"create", kNamespace, "--filename=-", "--output=name", kRequestTimeout}, manifest);
+    cluster_.call({"create", kNamespace, "--filename=-", "--output=name", kRequestTimeout},
+                  manifest);
   } catch (const RefusedError& error) {
-    throw ClusterError("no Job for pod/" + agent.pod.name + " can be made on its node: " +
-                       error.what());
+    throw ClusterError("no Job for pod/" + agent.pod.name +
+                       " can be made on its node: " + error.what());
   } catch (const ClusterError&) {
     // Whether it was made is not known: kubectl was ended, or took too long.
     abandon(agent.agent);
@@ -117,8 +118,7 @@ bool NodeJob::runs(const NewAgent& agent, std::string& state) const {
   try {
     for (const auto& object : itemsOf(*objectFromText(text))) {
       const Pod pod = podFromJson(*object);
-      const std::string reason =
-          printable(textAt(*object, {"status", "reason"}).value_or(""), 100);
+      const std::string reason = printable(textAt(*object, {"status", "reason"}).value_or(""), 100);
       if (!pod.containers.empty() && !pod.containers.front().state.empty()) {
         const Pod::Container& container = pod.containers.front();
         if (container.state == "running") return true;
@@ -175,16 +175,17 @@ void NodeJob::remove(const std::string& name) const {
       cluster_.kubectl(), cluster_.loop(), cluster_.clock(),
       [&] { return cluster_.clock().now() >= end; },
       [this](const std::string& sentence) { cluster_.notice(sentence); });
-  undisturbed.call({"delete", "job", name, kNamespace, "--ignore-not-found", "--wait=false",
-                    kRequestTimeout});
+  undisturbed.call(
+      {"delete", "job", name, kNamespace, "--ignore-not-found", "--wait=false", kRequestTimeout});
 }
 
 void NodeJob::abandon(const AttachedAgent& agent) {
   try {
     remove(agent.name);
   } catch (const ClusterError& error) {
-    cluster_.notice("the Job " + agent.name + " in the namespace dormouse-node could not be deleted (" +
-                    error.what() + "); it ends by itself");
+    cluster_.notice("the Job " + agent.name +
+                    " in the namespace dormouse-node could not be deleted (" + error.what() +
+                    "); it ends by itself");
   }
 }
 

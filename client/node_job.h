@@ -7,9 +7,10 @@
 
 namespace dormouse::client {
 
-/// For pods into which nothing may be brought. A Job in the namespace dormouse-node, which the admin
-/// has prepared (chart value nodeJob.enabled), starts the agent on the pod's node; the agent enters
-/// the pod's network namespace, where it listens. Nothing of it is in the pod, and nothing stays.
+/// For pods into which nothing may be brought. A Job in the namespace dormouse-node, which the
+/// admin has prepared (chart value nodeJob.enabled), starts the agent on the pod's node; the agent
+/// enters the pod's network namespace, where it listens. Nothing of it is in the pod, and nothing
+/// stays.
 class NodeJob final : public WayIn {
  public:
   /// `cluster` must outlive this.
@@ -25,7 +26,8 @@ class NodeJob final : public WayIn {
   Poco::JSON::Object::Ptr adminsJob() const;
   void create(const NewAgent& agent, const std::string& manifest);
   void awaitRunning(const NewAgent& agent, const std::string& node) const;
-  /// True once its pod runs; `state` is what keeps it from that. Throws ClusterError if it never will.
+  /// True once its pod runs; `state` is what keeps it from that. Throws ClusterError if it never
+  /// will.
   bool runs(const NewAgent& agent, std::string& state) const;
   void remove(const std::string& name) const;
 

@@ -21,7 +21,8 @@ constexpr std::size_t kIdLength = 64;
 
 std::string demandedText(const Object& object, JsonPath path, const char* what) {
   const auto text = textAt(object, path);
-  if (!text || text->empty()) throw ObjectError(std::string("kubectl describes a pod without ") + what);
+  if (!text || text->empty())
+    throw ObjectError(std::string("kubectl describes a pod without ") + what);
   return *text;
 }
 
@@ -35,8 +36,8 @@ std::string idOf(const Object& status, const std::string& name) {
   const std::size_t scheme = text.find("://");
   const std::string id = scheme == std::string::npos ? "" : text.substr(scheme + 3);
   if (id.size() != kIdLength || !isLowerHex(id)) {
-    throw ObjectError("the container " + name + " has an ID that is not understood: " +
-                      printable(text, 100));
+    throw ObjectError("the container " + name +
+                      " has an ID that is not understood: " + printable(text, 100));
   }
   return id;
 }

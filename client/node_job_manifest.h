@@ -17,14 +17,14 @@ struct NodeTarget {
   std::string containerId;  // 64 hexadecimal digits, without the runtime's name before it.
 };
 
-/// `pod`: as kubectl prints it. `container`: the one to enter and to end with; empty: the first that
-/// runs (of a pod, all have the same network). Throws ObjectError, with a sentence, if none runs or
-/// something is missing or malformed.
+/// `pod`: as kubectl prints it. `container`: the one to enter and to end with; empty: the first
+/// that runs (of a pod, all have the same network). Throws ObjectError, with a sentence, if none
+/// runs or something is missing or malformed.
 NodeTarget nodeTargetOf(const Poco::JSON::Object& pod, const std::string& container);
 
 /// What is given to `kubectl create`: the admin's Job with its name, its node, and what aims its
-/// agent at the pod. `configMap`: dormouse-node-job, as kubectl prints it. Throws ObjectError, with a
-/// sentence, if that holds no such Job.
+/// agent at the pod. `configMap`: dormouse-node-job, as kubectl prints it. Throws ObjectError, with
+/// a sentence, if that holds no such Job.
 std::string nodeJobManifest(const Poco::JSON::Object& configMap, const NewAgent& agent,
                             const NodeTarget& target);
 

@@ -1,5 +1,5 @@
-// What /proc says of a process: the cgroup parser never names a container whose ID is not in the text
-// whole, and both parsers agree with themselves.
+// What /proc says of a process: the cgroup parser never names a container whose ID is not in the
+// text whole, and both parsers agree with themselves.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // A view into the text, behind which no component names another.
     if (container.data() < text.data() || container.end() > text.end()) std::abort();
     if (!isContainerId(container)) std::abort();
-    const std::string_view rest = text.substr(
-        static_cast<std::size_t>(container.data() + container.size() - text.data()));
+    const std::string_view rest =
+        text.substr(static_cast<std::size_t>(container.data() + container.size() - text.data()));
     if (rest.find('/') != std::string_view::npos &&
         !containerOfCgroup(rest.substr(rest.find('/'))).empty()) {
       std::abort();

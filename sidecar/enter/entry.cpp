@@ -58,15 +58,15 @@ Descriptor openBelow(const Descriptor& root, const std::string& path) {
       static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
 }
 
-// The Job says which pod it is aimed at, and the API server has asked whether its maker may; here it
-// is seen that the uid is this pod's and not one that he may not look at.
+// The Job says which pod it is aimed at, and the API server has asked whether its maker may; here
+// it is seen that the uid is this pod's and not one that he may not look at.
 void demandKnownPod(const PodTarget& target, const ProcessTable& processes) {
   const std::string nodeRoot = processes.nodeRoot();
   const Descriptor root(open(nodeRoot.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   checkSystem(static_cast<bool>(root), "the node's root " + nodeRoot + " cannot be opened");
   const Descriptor logs = openBelow(root, target.podLogs);
-  checkSystem(static_cast<bool>(logs),
-              "the node's " + target.podLogs + ", where its kubelet names the pods, cannot be opened");
+  checkSystem(static_cast<bool>(logs), "the node's " + target.podLogs +
+                                           ", where its kubelet names the pods, cannot be opened");
   if (openBelow(root, target.podLogs + "/" + target.logDirectory())) return;
   checkSystem(errno == ENOENT, "the node's " + target.podLogs + " cannot be read");
   throw EnterError("this node has no pod " + target.nameSpace + "/" + target.name +
@@ -81,8 +81,8 @@ Descriptor openNamespace(const std::string& path, const char* whose) {
 }
 
 bool sameNamespace(const Descriptor& one, const Descriptor& other) {
-  struct stat a {};
-  struct stat b {};
+  struct stat a{};
+  struct stat b{};
   checkSystem(fstat(one.get(), &a) == 0 && fstat(other.get(), &b) == 0, "fstat");
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -102,9 +102,10 @@ Descriptor enterPod(const PodTarget& target, const ProcessTable& processes) {
   demandKnownPod(target, processes);
   const Descriptor theirs = openNamespace(processes.networkNamespace(held.pid), "the pod's");
   if (sameNamespace(theirs, openNamespace(processes.networkNamespace(1), "the node's"))) {
-    throw EnterError("the pod " + target.nameSpace + "/" + target.name +
-                     " has no network namespace of its own (hostNetwork): all of the node's traffic "
-                     "would be seen");
+    throw EnterError(
+        "the pod " + target.nameSpace + "/" + target.name +
+        " has no network namespace of its own (hostNetwork): all of the node's traffic "
+        "would be seen");
   }
   // Had it ended, another could have had its number while it was read.
   if (hasEnded(held.pidfd)) {

@@ -10,7 +10,8 @@ namespace dormouse::enter {
 namespace po = boost::program_options;
 
 po::options_description EntryOptions::describe() {
-  po::options_description group("Entering a pod of this node (needs hostPID; see docs/node-job.md)");
+  po::options_description group(
+      "Entering a pod of this node (needs hostPID; see docs/node-job.md)");
   // clang-format off
   group.add_options()
       ("enter-pod", po::value(&pod)->value_name("NAMESPACE/NAME"),

@@ -11,8 +11,8 @@
 
 namespace dormouse::enter {
 
-/// Reads what the kernel says at that moment; remembers nothing. A process that ends meanwhile reads
-/// as empty. REQUIRES: /proc is that of the processes meant (hostPID).
+/// Reads what the kernel says at that moment; remembers nothing. A process that ends meanwhile
+/// reads as empty. REQUIRES: /proc is that of the processes meant (hostPID).
 class ProcessTable {
  public:
   explicit ProcessTable(std::string root = "/proc") : root_(std::move(root)) {}

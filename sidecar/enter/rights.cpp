@@ -93,7 +93,8 @@ void demandEntryRights() {
   }
   if (geteuid() == 0 && missing.empty()) return;
   throw EnterError(
-      "entering another pod takes uid 0 and the capabilities SYS_PTRACE, SYS_ADMIN, SETUID, SETGID, "
+      "entering another pod takes uid 0 and the capabilities SYS_PTRACE, SYS_ADMIN, SETUID, "
+      "SETGID, "
       "SETPCAP and NET_RAW; " +
       (geteuid() != 0 ? "this is uid " + std::to_string(geteuid()) : "missing: " + missing));
 }

@@ -30,7 +30,8 @@ std::string configMap(const std::string& job) {
   data.set("job.json", job);
   std::ostringstream text;
   data.stringify(text);
-  return R"({"kind":"ConfigMap","metadata":{"name":"dormouse-node-job"},"data":)" + text.str() + "}";
+  return R"({"kind":"ConfigMap","metadata":{"name":"dormouse-node-job"},"data":)" + text.str() +
+         "}";
 }
 const std::string kAdminsJob =
     R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"namespace":"dormouse-node"},"spec":)"
@@ -65,7 +66,9 @@ class NodeJobTest : public AttachTest {
     const auto containers = objectsAt(job, {"spec", "template", "spec", "containers"});
     return textListAt(*containers.at(0), {"args"});
   }
-  bool isThere(const std::string& name) const { return !cluster_.read("job." + name + ".json").empty(); }
+  bool isThere(const std::string& name) const {
+    return !cluster_.read("job." + name + ".json").empty();
+  }
   /// Waits until kubectl was called with such a word.
   bool awaitKubectl(const std::string& word) const {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -99,12 +102,12 @@ TEST_F(NodeJobTest, MakesTheAdminsJobAimedAtThePodAndTakesItAwayAtTheEnd) {
   const auto container = objectsAt(*job, {"spec", "template", "spec", "containers"}).at(0);
   EXPECT_EQ(textAt(*container, {"image"}), "reg.example/d:1");
   const std::string token = lastToken();
-  EXPECT_THAT(flagsOf(*job),
-              ElementsAre("--enter-pod=shop/web-0", "--enter-pod-uid=uid-of-web-0",
-                          "--enter-container=" + kId,
-                          MatchesRegex("--listen=127\\.0\\.0\\.1:[23][0-9]{4}"),
-                          "--token-sha256=" + localPrincipal() + "=" + sha256Hex(token),
-                          "--exit-when-idle=30s", "--allow-port=8080"));
+  EXPECT_THAT(
+      flagsOf(*job),
+      ElementsAre("--enter-pod=shop/web-0", "--enter-pod-uid=uid-of-web-0",
+                  "--enter-container=" + kId, MatchesRegex("--listen=127\\.0\\.0\\.1:[23][0-9]{4}"),
+                  "--token-sha256=" + localPrincipal() + "=" + sha256Hex(token),
+                  "--exit-when-idle=30s", "--allow-port=8080"));
   EXPECT_THAT(cluster_.calls() + cluster_.read("jobs.log") + client.out() + client.err(),
               Not(HasSubstr(token)));
   // The agent listens in the pod that it mirrors: that one's port is forwarded.
@@ -134,7 +137,8 @@ TEST_F(NodeJobTest, WithoutPortsTheJobStaysUntilDetach) {
   EXPECT_THAT(jobs(), SizeIs(1));
   const Ended detached = run({"detach", "web-0"});
   EXPECT_EQ(detached.code, 0) << detached.text;
-  EXPECT_THAT(detached.text, HasSubstr("the Job " + name + " in the namespace dormouse-node is deleted"));
+  EXPECT_THAT(detached.text,
+              HasSubstr("the Job " + name + " in the namespace dormouse-node is deleted"));
   EXPECT_FALSE(isThere(name));
 }
 
@@ -157,20 +161,21 @@ TEST_F(NodeJobTest, WhatTheAgentSaysAgainstItIsRead) {
   EXPECT_FALSE(isThere(nameOf(*jobs().at(0))));
   EXPECT_TRUE(std::filesystem::is_empty(cluster_.state() / "dormouse/agents"));
 
-  cluster_.write("job.state",
-                 R"({"terminated":{"exitCode":2,"reason":"Error","message":"a\nunknown option\n"}})");
+  cluster_.write(
+      "job.state",
+      R"({"terminated":{"exitCode":2,"reason":"Error","message":"a\nunknown option\n"}})");
   EXPECT_THAT(run({"attach", "--node", "web-0"}).text, HasSubstr("pod/web-0: unknown option\n"));
 }
 
 TEST_F(NodeJobTest, WhatKeepsItFromItsStartIsSaid) {
-  cluster_.write("job.state",
-                 R"({"waiting":{"reason":"ErrImagePull","message":"no such image reg.example/d:1"}})");
+  cluster_.write(
+      "job.state",
+      R"({"waiting":{"reason":"ErrImagePull","message":"no such image reg.example/d:1"}})");
   EXPECT_THAT(run({"attach", "--node", "web-0"}).text,
               HasSubstr("does not start: waiting: ErrImagePull, no such image reg.example/d:1"));
   cluster_.write("job.phase",
                  R"({"phase":"Failed","reason":"OutOfcpu","message":"Node has no cpu left"})");
-  EXPECT_THAT(run({"attach", "--node", "web-0"}).text,
-              HasSubstr("the node refuses the Job"));
+  EXPECT_THAT(run({"attach", "--node", "web-0"}).text, HasSubstr("the node refuses the Job"));
   for (const auto& job : jobs()) EXPECT_FALSE(isThere(nameOf(*job)));
 }
 
@@ -184,7 +189,8 @@ TEST_F(NodeJobTest, CtrlCWhileItStartsTakesItAway) {
 }
 
 TEST_F(NodeJobTest, TheApiServersRefusalIsSaid) {
-  cluster_.write("job.refused", "ValidatingAdmissionPolicy 'x' denied request: the image must be d:1");
+  cluster_.write("job.refused",
+                 "ValidatingAdmissionPolicy 'x' denied request: the image must be d:1");
   EXPECT_THAT(run({"attach", "--node", "web-0"}).text,
               AllOf(HasSubstr("no Job for pod/web-0 can be made on its node"),
                     HasSubstr("the image must be d:1")));
@@ -193,14 +199,16 @@ TEST_F(NodeJobTest, TheApiServersRefusalIsSaid) {
 TEST_F(NodeJobTest, WithoutTheAdminsPreparationItSaysWhatIsMissing) {
   cluster_.remove("configmap.dormouse-node-job.json");
   EXPECT_THAT(run({"attach", "--node", "web-0"}).text, HasSubstr("nodeJob.enabled=true"));
-  cluster_.write("fail.get.configmap",
-                 "Error from server (Forbidden): configmaps \"dormouse-node-job\" is forbidden: User");
+  cluster_.write(
+      "fail.get.configmap",
+      "Error from server (Forbidden): configmaps \"dormouse-node-job\" is forbidden: User");
   EXPECT_THAT(run({"attach", "--node", "web-0"}).text,
               HasSubstr("an admin binds the Role dormouse-node-developer"));
   cluster_.remove("fail.get.configmap");
   for (const std::string& job :
        {std::string("x"), std::string("{}"), std::string(R"({"kind":"Pod"})"),
-        std::string(R"({"kind":"Job","metadata":{},"spec":{"template":{"spec":{"containers":[]}}}})")}) {
+        std::string(
+            R"({"kind":"Job","metadata":{},"spec":{"template":{"spec":{"containers":[]}}}})")}) {
     cluster_.write("configmap.dormouse-node-job.json", configMap(job));
     const Ended refused = run({"attach", "--node", "web-0"});
     EXPECT_EQ(refused.code, 3) << job;
@@ -219,9 +227,9 @@ TEST_F(NodeJobTest, ThePodsNetworkMustBeItsOwn) {
 // --- The target, out of the pod ---
 
 Poco::JSON::Object::Ptr podWith(const std::string& statuses, const std::string& metadata = "") {
-  return objectFromText(R"({"kind":"Pod","metadata":{)" + metadata + R"("name":"web-0","uid":"u-1"},)" +
-                        R"("spec":{"nodeName":"n-1"},"status":{"containerStatuses":[)" + statuses +
-                        "]}}");
+  return objectFromText(
+      R"({"kind":"Pod","metadata":{)" + metadata + R"("name":"web-0","uid":"u-1"},)" +
+      R"("spec":{"nodeName":"n-1"},"status":{"containerStatuses":[)" + statuses + "]}}");
 }
 std::string status(const std::string& name, const std::string& id,
                    const std::string& state = R"({"running":{}})") {
@@ -250,9 +258,9 @@ TEST(NodeTargetTest, AStaticPodIsKnownToItsNodeByItsHash) {
 }
 
 TEST(NodeTargetTest, WhatIsNoContainersIdIsRefused) {
-  for (const std::string& id : {std::string(), kId, "containerd://" + kId.substr(1),
-                                "containerd://" + kId + "a", "containerd://../" + kId.substr(3),
-                                "containerd://" + std::string(64, 'A')}) {
+  for (const std::string& id :
+       {std::string(), kId, "containerd://" + kId.substr(1), "containerd://" + kId + "a",
+        "containerd://../" + kId.substr(3), "containerd://" + std::string(64, 'A')}) {
     EXPECT_THROW(nodeTargetOf(*podWith(status("app", id)), ""), ObjectError) << id;
   }
 }

@@ -27,14 +27,16 @@ TEST(ContainerCgroup, TheSpellingsOfAllRuntimes) {
       "/machine.slice/libpod-" + kId + ".scope",
       "/machine.slice/libpod-" + kId + ".scope/container",
       // containerd with systemd's paths and without systemd.
-      "/system.slice/containerd.service/kubepods-burstable-" + kPod + ".slice:cri-containerd:" + kId,
+      "/system.slice/containerd.service/kubepods-burstable-" + kPod +
+          ".slice:cri-containerd:" + kId,
       // Seen from another cgroup namespace.
       "/../../" + kPod + "/" + kId,
       "/../cri-containerd-" + kId + ".scope",
       "/../../../../" + kSlice + "crio-" + kId + ".scope",
       // A node that is itself a container (kind, k3d).
       "/docker/" + kOther + "/kubelet/kubepods/besteffort/" + kPod + "/" + kId,
-      "/docker/" + kOther + "/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + kId + ".scope",
+      "/docker/" + kOther + "/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + kId +
+          ".scope",
       // What an init system in the container makes of its own.
       kSlice + "cri-containerd-" + kId + ".scope/init.scope",
       kSlice + "cri-containerd-" + kId + ".scope/system.slice/app.service",

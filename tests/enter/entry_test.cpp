@@ -24,13 +24,13 @@ const std::string kId(64, 'a');
 const std::string kUid = "8c1f2e4a-6d1b-4e0e-9d5e-1f2a3b4c5d6e";
 
 ino_t networkOf(const std::string& process) {
-  struct stat found {};
+  struct stat found{};
   EXPECT_EQ(stat(("/proc/" + process + "/ns/net").c_str(), &found), 0);
   return found.st_ino;
 }
 
-/// A process in a network namespace of its own, of which a made-up /proc says that it is the first of
-/// the container kId of the pod shop/web-0.
+/// A process in a network namespace of its own, of which a made-up /proc says that it is the first
+/// of the container kId of the pod shop/web-0.
 class Entry : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -38,8 +38,8 @@ class Entry : public ::testing::Test {
     startTarget();
     const std::string self = std::to_string(target_);
     proc_.add(target_, "/kubepods/burstable/pod" + kUid + "/" + kId, 500);
-    write(self + "/mountinfo",
-          "612 590 8:1 /var/lib/kubelet/pods/" + kUid + "/etc-hosts /etc/hosts rw - ext4 /dev/sda rw\n");
+    write(self + "/mountinfo", "612 590 8:1 /var/lib/kubelet/pods/" + kUid +
+                                   "/etc-hosts /etc/hosts rw - ext4 /dev/sda rw\n");
     link("/proc/" + self + "/ns", self + "/ns");
     // The node: its first process, and the kubelet's directory below its root.
     std::filesystem::create_directories(proc_.root() + "/node/srv/pods/shop_web-0_" + kUid);
@@ -97,7 +97,7 @@ TEST_F(Entry, TheNamespaceIsTheTargetsAndTheRightsAreGone) {
   ASSERT_NE(theirs, networkOf("self"));
   EXPECT_EQ(enter([&](const Descriptor& held) -> std::string {
               // Without rights, /proc/self/ns belongs to root: look at what the kernel lists.
-              struct stat mine {};
+              struct stat mine{};
               if (getuid() != kAgentUser) return "another user";
               if (stat("/proc/thread-self/ns/net", &mine) != 0 || mine.st_ino != theirs) {
                 return "another namespace";
@@ -145,9 +145,10 @@ TEST_F(Entry, APodOfAnotherNameIsRefused) {
 
 TEST_F(Entry, ANodeWithItsLogsElsewhereIsNamed) {
   std::filesystem::remove(proc_.root() + "/node/var/log/pods");
-  EXPECT_EQ(enter(),
-            "threw: the node's /var/log/pods, where its kubelet names the pods, cannot be opened: No "
-            "such file or directory");
+  EXPECT_EQ(
+      enter(),
+      "threw: the node's /var/log/pods, where its kubelet names the pods, cannot be opened: No "
+      "such file or directory");
 }
 
 TEST_F(Entry, TheNodesOwnNamespaceIsRefused) {

@@ -51,8 +51,9 @@ TEST(PodMounts, WhatItDoesNotMount) {
 
 TEST(PodMounts, AContainerThatShowsTwoPodsIsOfNeither) {
   // A memory-backed emptyDir has no longer path than that.
-  const std::string text = mount("/var/lib/kubelet/pods/" + kOther + "/containers/a/1", "/dev/log") +
-                           mount("/pods/" + kUid + "/etc-hosts", "/etc/hosts");
+  const std::string text =
+      mount("/var/lib/kubelet/pods/" + kOther + "/containers/a/1", "/dev/log") +
+      mount("/pods/" + kUid + "/etc-hosts", "/etc/hosts");
   EXPECT_FALSE(hasMountsOfPod(text, kUid));
   EXPECT_FALSE(hasMountsOfPod(text, kOther));
 }
@@ -76,11 +77,13 @@ TEST(PodTarget, IsReadWhole) {
 
 // Nothing of it may lead to another directory.
 TEST(PodTarget, RefusesWhatIsNone) {
-  for (const char* pod : {"", "/", "shop", "shop/", "/web", "shop/web/0", "shop/../web", "shop/..",
-                          "../web", "shop/web_0", "Shop/web", "shop.x/web", "-shop/web", "shop/web-"}) {
+  for (const char* pod :
+       {"", "/", "shop", "shop/", "/web", "shop/web/0", "shop/../web", "shop/..", "../web",
+        "shop/web_0", "Shop/web", "shop.x/web", "-shop/web", "shop/web-"}) {
     EXPECT_THROW(PodTarget::parse(pod, kUid, kId, "/l"), std::invalid_argument) << pod;
   }
-  for (const std::string& uid : {std::string(), kUid + "0", kUid.substr(5), "../" + kUid.substr(3)}) {
+  for (const std::string& uid :
+       {std::string(), kUid + "0", kUid.substr(5), "../" + kUid.substr(3)}) {
     EXPECT_THROW(PodTarget::parse("shop/web", uid, kId, "/l"), std::invalid_argument) << uid;
   }
   EXPECT_THROW(PodTarget::parse("shop/web", kUid, "containerd://" + kId, "/l"),
