@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <exception>
 #include <memory>
 #include <set>
 
@@ -19,7 +20,7 @@ constexpr std::size_t kNameBytes = 3;
 constexpr Nanos kTick = std::chrono::milliseconds(200);
 constexpr Nanos kNewPatience = std::chrono::seconds(30);
 constexpr Nanos kKeptPatience = std::chrono::seconds(5);
-constexpr Nanos kLastPatience = std::chrono::seconds(2);
+constexpr Nanos kLastPatience = std::chrono::seconds(5);
 
 // Ports that programs are told to listen on are rarely up there, and the kernel gives out none
 // below 32768 for outgoing connections.
@@ -147,16 +148,17 @@ void letGo(const Attached& attached, const AgentStore& store, const Cluster& clu
         },
         kLastPatience, cluster.kubectl(), cluster.loop(), cluster.clock());
     for (inquiry.tend(); !inquiry.done(); inquiry.tend()) cluster.pause(kTick);
-  } catch (const ClusterError&) {
-    // A second Ctrl-C: no more questions.
+    // Where it cannot be asked, somebody else may reach it: then it ends by itself.
+    if (inquiry.answer()) {
+      makeWayIn(attached.agent.way, {}, cluster)->abandon(attached.agent);
+      store.forget(attached.agent);
+    } else if (*awake) {
+      cluster.notice("the agent " + attached.agent.name +
+                     " stays for somebody who mirrors with it, and then ends by itself");
+    }
+  } catch (const std::exception&) {
+    // Cancelled, or out of resources: nothing that counts more than how the mirror ended.
   }
-  if (*awake) {
-    cluster.notice("the agent " + attached.agent.name +
-                   " stays for somebody who mirrors with it, and then ends by itself");
-    return;
-  }
-  makeWayIn(attached.agent.way, {}, cluster)->abandon(attached.agent);
-  store.forget(attached.agent);
 }
 
 }  // namespace dormouse::client

@@ -65,8 +65,16 @@ spec:
               add: {{ include "dormouse.nodeCapabilities" . }}
 {{- end -}}
 
+{{/* Only what is new is looked at: an object that was made under the former values of the chart must
+     still be finished and removed by Kubernetes' controllers, which change its metadata. */}}
+{{- define "dormouse.nodeMatchConditions" -}}
+- name: new-or-changed
+  expression: request.operation == "CREATE" || object.spec != oldObject.spec
+{{- end -}}
+
 {{/* What a pod of such a Job may be, as validations of a policy in which the variable `pod` is its
-     specification. Fields that are not named are refused, those of later versions included. */}}
+     specification: dict "root" $ "more" (list of fields that are there besides). Fields that are not
+     named are refused, those of later versions included. */}}
 {{- define "dormouse.nodePodVariables" -}}
 - name: container
   expression: variables.pod.containers[0]
@@ -75,13 +83,11 @@ spec:
 {{- end -}}
 
 {{- define "dormouse.nodePodValidations" -}}
-{{- $args := include "dormouse.nodeArgs" . | fromJsonArray -}}
-- expression: >-
-    dyn(variables.pod).all(key, key in ["activeDeadlineSeconds", "automountServiceAccountToken",
-    "containers", "dnsPolicy", "enableServiceLinks", "hostPID", "imagePullSecrets", "nodeName",
-    "preemptionPolicy", "priority", "priorityClassName", "restartPolicy", "schedulerName",
-    "securityContext", "serviceAccount", "serviceAccountName", "terminationGracePeriodSeconds",
-    "tolerations"])
+{{- $args := include "dormouse.nodeArgs" .root | fromJsonArray -}}
+{{- $image := include "dormouse.image" (dict "root" .root "image" .root.Values.sidecar.image) -}}
+{{- $limits := .root.Values.sidecar.resources.limits -}}
+{{- $keys := concat (list "activeDeadlineSeconds" "automountServiceAccountToken" "containers" "dnsPolicy" "enableServiceLinks" "hostPID" "imagePullSecrets" "nodeName" "restartPolicy" "schedulerName" "securityContext" "serviceAccount" "serviceAccountName" "terminationGracePeriodSeconds" "tolerations") .more -}}
+- expression: dyn(variables.pod).all(key, key in {{ toJson $keys }})
   message: the pod has a field that a Dormouse node Job does not have, such as volumes, hostNetwork or initContainers
 - expression: >-
     variables.pod.?hostPID.orValue(false) == true &&
@@ -99,10 +105,11 @@ spec:
 - expression: >-
     variables.pod.containers.size() == 1 &&
     dyn(variables.container).all(key, key in ["args", "image", "imagePullPolicy", "name",
-    "resources", "securityContext", "terminationMessagePath", "terminationMessagePolicy"])
+    "resources", "securityContext", "terminationMessagePath", "terminationMessagePolicy"]) &&
+    variables.container.?terminationMessagePath.orValue("") == "/dev/termination-log"
   message: there must be one container, without command, env, volumeMounts, ports, probes or hooks
-- expression: variables.container.image == {{ include "dormouse.image" (dict "root" . "image" .Values.sidecar.image) | quote }}
-  message: the image must be {{ include "dormouse.image" (dict "root" . "image" .Values.sidecar.image) }}
+- expression: variables.container.image == {{ quote $image }}
+  message: the image must be {{ $image }}
 - expression: >-
     dyn(variables.container).?securityContext.orValue({}).all(key, key in
     ["allowPrivilegeEscalation", "capabilities", "procMount", "readOnlyRootFilesystem"]) &&
@@ -115,9 +122,10 @@ spec:
 - expression: >-
     dyn(variables.container).?resources.orValue({}).all(key, key in ["limits", "requests"]) &&
     dyn(variables.container).?resources.?limits.orValue({}).all(key, key in ["cpu", "memory"]) &&
-    quantity(dyn(variables.container).?resources.?limits.?cpu.orValue("1000")).compareTo(quantity({{ .Values.sidecar.resources.limits.cpu | toString | quote }})) <= 0 &&
-    quantity(dyn(variables.container).?resources.?limits.?memory.orValue("1000Gi")).compareTo(quantity({{ .Values.sidecar.resources.limits.memory | toString | quote }})) <= 0
-  message: the limits of cpu and memory must be those in the ConfigMap dormouse-node-job
+    dyn(variables.container).?resources.?requests.orValue({}).all(key, key in ["cpu", "memory"]) &&
+    quantity(dyn(variables.container).?resources.?limits.?cpu.orValue("1000")).compareTo(quantity({{ $limits.cpu | toString | quote }})) <= 0 &&
+    quantity(dyn(variables.container).?resources.?limits.?memory.orValue("1000Gi")).compareTo(quantity({{ $limits.memory | toString | quote }})) <= 0
+  message: the resources must be those in the ConfigMap dormouse-node-job, of cpu and memory alone
 - expression: >-
     variables.args.size() == {{ add 6 (len $args) }} &&
     variables.args[0].matches("^--enter-pod=[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$") &&

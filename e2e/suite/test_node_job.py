@@ -18,6 +18,7 @@ from harness.target import Client, make_pods
 STARTED = ": port 8080 to 127.0.0.1:"
 IDLE = 3
 TTL = 2
+ON = ("--set", "nodeJob.enabled=true", "--set", f"nodeJob.ttlSecondsAfterFinished={TTL}")
 POD = ("spec", "template", "spec")
 CONTAINER = (*POD, "containers", 0)
 
@@ -27,8 +28,7 @@ def jobs(installation):
     """Node Jobs, allowed to ana and ben."""
     if int(kubernetes.client.VersionApi().get_code().minor.rstrip("+")) < 30:
         pytest.skip("needs Kubernetes 1.30: ValidatingAdmissionPolicy v1")
-    install(installation, *VALUES, "--set", "nodeJob.enabled=true",
-            "--set", f"nodeJob.ttlSecondsAfterFinished={TTL}")
+    install(installation, *VALUES, *ON)
     found = NodeJobs(installation)
     for user in ("ana", "ben"):
         found.bind(user)
@@ -208,8 +208,16 @@ BAD = {
     "privileged": (SECURITY, {"privileged": True}, "the container's security context"),
     "capability": ((*SECURITY, "capabilities", "add"), ["SYS_ADMIN", "SYS_MODULE"],
                    "the container's security context"),
-    "memory": ((*CONTAINER, "resources", "limits", "memory"), "4Gi", "the limits of cpu and memory"),
-    "no limits": ((*CONTAINER, "resources", "limits"), None, "the limits of cpu and memory"),
+    "memory": ((*CONTAINER, "resources", "limits", "memory"), "4Gi", "the resources must be"),
+    "storage": ((*CONTAINER, "resources", "requests", "ephemeral-storage"), "1Gi",
+                "the resources must be"),
+    "priority": ((*POD, "priorityClassName"), "system-node-critical",
+                 "a field that a Dormouse node Job does not have"),
+    "finalizer": (("spec", "template", "metadata", "finalizers"), ["example.com/never"],
+                  "without annotations and finalizers"),
+    "message path": ((*CONTAINER, "terminationMessagePath"), "/dormouse-sidecar",
+                     "there must be one container"),
+    "no limits": ((*CONTAINER, "resources", "limits"), None, "the resources must be"),
     "many": (("spec", "parallelism"), 5, "starts one pod, once"),
     "again": (("spec", "backoffLimit"), 3, "starts one pod, once"),
     "annotation": (("spec", "template", "metadata", "annotations"), {"a": "b"}, "without annotations"),
@@ -273,10 +281,27 @@ def test_nobody_enters_or_changes_what_runs_there(installation, jobs, as_ana, po
         for command in (["exec", name, "--", "/dormouse-sidecar", "--version"], ["attach", name],
                         ["debug", name, "--image=busybox", "--target=dormouse"]):
             done = installation.kubectl("--namespace", SPACE, *command, check=False)
-            assert "nobody enters the pods of this namespace" in done.stderr, (command, done)
+            assert "nobody enters or enlarges the pods of this namespace" in done.stderr, (command, done)
         image = [{"op": "replace", "path": "/spec/containers/0/image", "value": "busybox"}]
-        with pytest.raises(kubernetes.client.ApiException, match="the image must be"):
+        with pytest.raises(kubernetes.client.ApiException, match="nobody changes them"):
             installation.core.patch_namespaced_pod(name, SPACE, image)
+        mirror.interrupt()
+    wait_until(jobs.clean, "the Job and its pod are gone", 20)
+
+
+def test_a_job_of_before_an_upgrade_is_finished_and_removed(installation, jobs, as_ana, pods):
+    """Other limits, other ceilings: what runs still has the former ones, and goes as ever."""
+    target = pods[0]
+    with LocalProgram() as program, attach(as_ana, target, f"8080:{program.port}") as mirror:
+        mirror.said(STARTED, seconds=90)
+        install(installation, *VALUES, *ON, "--set", "sidecar.resources.limits.memory=128Mi",
+                "--set", "sidecar.ceilings.maxMirrors=2")
+        mirror.kill()
+    wait_until(jobs.clean, "the Job and its pod are gone after the idle time", IDLE + TTL + 60)
+    # A new one has the new ones.
+    with LocalProgram() as program, attach(as_ana, target, f"8080:{program.port}") as mirror:
+        mirror.said(STARTED, seconds=90)
+        assert "--max-mirrors=2" in jobs.pods()[0].spec.containers[0].args
         mirror.interrupt()
     wait_until(jobs.clean, "the Job and its pod are gone", 20)
 
