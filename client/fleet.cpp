@@ -68,6 +68,10 @@ void Fleet::note(const PodEvent& event) {
   if (event.first) waiting_.clear();
   if (event.deleted || !event.pod.running()) {
     waiting_.erase(event.pod.uid);
+    const auto mirrored = taken_.find(event.pod.uid);
+    if (mirrored != taken_.end() && (event.deleted || event.pod.leaving)) {
+      mirrored->second->noteLeaving();
+    }
   } else if (taken_.count(event.pod.uid) == 0) {
     waiting_[event.pod.uid] = event.pod;
   }
@@ -91,12 +95,12 @@ void Fleet::fill() {
 }
 
 void Fleet::add(const Pod& pod) {
-  taken_.insert(pod.uid);
   sessions_.push_back(std::make_unique<Session>(
       "pod/" + pod.name,
       std::make_unique<PodEndpoint>(pod, arguments_.agent, token_, *kubectl_, context_.loop,
                                     context_.clock),
       specForNow(), arguments_.target.kind != Kind::kPod, context_));
+  taken_.emplace(pod.uid, sessions_.back().get());
 }
 
 // A pod that comes later ends with the others.

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -55,9 +54,9 @@ class Fleet {
   const Kubectl* kubectl_ = nullptr;
   const std::string token_;
   TimePoint deadline_;  // Of the ttl, or of the sidecars' own, once one mirror has shown it.
-  std::unique_ptr<PodWatch> watch_;     // Of a workload.
-  std::map<std::string, Pod> waiting_;  // By uid: running, not mirrored yet.
-  std::set<std::string> taken_;         // Uids that got a session.
+  std::unique_ptr<PodWatch> watch_;        // Of a workload.
+  std::map<std::string, Pod> waiting_;     // By uid: running, not mirrored yet.
+  std::map<std::string, Session*> taken_;  // By uid: the pods that got a session.
   std::vector<std::unique_ptr<Session>> sessions_;
   bool stopping_ = false;
   bool restEnded_ = false;

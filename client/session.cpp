@@ -186,7 +186,12 @@ void Session::streamEnded() {
   }
   expired_ = ledger && ledger->endedBecause == "ttl";
   const bool wished = stopping_ || (ledger && endedByWish(*ledger));
-  if (wished || !endpoint_->reopens() || now() >= deadline_) return conclude();
+  if (ledger && leaving_ && !wished) {
+    gone_ = true;
+    notice("the sidecar ended the mirror (" + ledger->endedBecause +
+           "), because its pod is being deleted");
+  }
+  if (wished || gone_ || !endpoint_->reopens() || now() >= deadline_) return conclude();
   std::string sentence = "the stream broke off";
   if (ledger) sentence = "the sidecar ended the mirror (" + ledger->endedBecause + ")";
   if (!mirror_->streamError().empty()) sentence += ": " + mirror_->streamError();
@@ -225,7 +230,7 @@ void Session::goAway(const std::string& sentence) {
 void Session::conclude() {
   if (awaySince_) {
     // A pod that went, and whose sidecar had ended the mirror in order, has missed nothing.
-    if (gone_ && !broken_) {
+    if ((gone_ || leaving_) && !broken_) {
       --tally_.interruptions;
     } else {
       tally_.away += now() - *awaySince_;
@@ -323,6 +328,12 @@ ExitCode Session::code() const {
   if (tally_.mirrors == 0) return ExitCode::kRefused;
   if (broken_ || tally_.unaccounted != 0) return ExitCode::kBrokenOff;
   return tally().complete() ? ExitCode::kDelivered : ExitCode::kIncomplete;
+}
+
+std::string Session::verdict() const {
+  const Tally sum = tally();
+  const bool plain = sum.mirrors == 1 && sum.interruptions == 0 && complete(sum.local.connections);
+  return plain && report_ ? report_->verdict : sum.verdict("");
 }
 
 void Session::notice(const std::string& sentence) {

@@ -43,6 +43,8 @@ class Session {
   void tend();
   /// The user has had enough. Called again: at once.
   void stop();
+  /// The pod is being deleted: its sidecar will end the mirror, and no other one follows.
+  void noteLeaving() { leaving_ = true; }
   TimePoint nextAt() const;
 
   bool over() const { return state_ == State::kOver && draining_.empty(); }
@@ -61,6 +63,9 @@ class Session {
   /// Why the sidecar was never woken; empty if it was.
   const std::string& refusal() const { return refusal_; }
   ExitCode code() const;
+  /// One plain sentence: the sidecar's own, which explains most, if it is about everything there
+  /// is.
+  std::string verdict() const;
 
  private:
   enum class State : std::uint8_t {
@@ -103,6 +108,7 @@ class Session {
   std::string unresolved_;  // Id of a broken mirror, until its ledger has come or is lost.
   bool stopping_ = false;
   bool gone_ = false;
+  bool leaving_ = false;  // The pod soon is gone, too.
   bool expired_ = false;
   bool broken_ = false;  // The last stream ended without a ledger.
   std::string refusal_;

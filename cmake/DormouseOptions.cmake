@@ -28,7 +28,7 @@ add_compile_options(-fstack-protector-strong)
 
 if(DORMOUSE_SANITIZER)
   add_compile_options(-fsanitize=${DORMOUSE_SANITIZER} -fno-sanitize-recover=all
-                      -fno-omit-frame-pointer)
+                      -fno-omit-frame-pointer -g1)  # Lines are all that their reports show.
   add_link_options(-fsanitize=${DORMOUSE_SANITIZER})
   # Its check opens a pipe, and a test takes the descriptors away.
   if(DORMOUSE_SANITIZER MATCHES "undefined")
@@ -68,3 +68,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_package(RapidJSON REQUIRED)  # Headers alone.
+if(NOT DORMOUSE_STATIC)  # The client's alone, which no image holds.
+  pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+endif()

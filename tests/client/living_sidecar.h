@@ -21,6 +21,15 @@ inline std::string one(std::uint64_t id, const std::string& bytes) {
   return Stream().open(id).data(id, bytes).close(id).text();
 }
 
+/// The last record of a stream of one delivered connection that the sidecar ended for a reason.
+inline std::string ledgerBecause(const std::string& reason) {
+  std::string report = reportJson(deliveredLedger(1));
+  report.insert(1, R"("ended_because":")" + reason + "\",");
+  std::vector<std::uint8_t> bytes;
+  wire::appendLedger(bytes, report);
+  return {bytes.begin(), bytes.end()};
+}
+
 /// A sidecar whose streams bring one connection and then last until they are deleted.
 class LivingSidecar {
  public:

@@ -12,7 +12,9 @@
 namespace dormouse::client {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 TEST(Workload, AllItsPodsAreMirroredAndCountedTogether) {
   LivingSidecar first("first");
@@ -62,6 +64,39 @@ TEST(Workload, APodThatIsReplacedIsPickedUp) {
   EXPECT_EQ(second.streams(), 1);
 }
 
+TEST(Workload, APodThatIsDeletedInOrderHasMissedNothing) {
+  LivingSidecar second("second");
+  FakeSidecar first;
+  Flag over;
+  first.on("GET /v1/stream", [&](Call& call) {
+    call.beginStream("m-first");
+    call.send(one(1, "first"));
+    over.await();
+    call.send(ledgerBecause("shutdown"));
+  });
+  LocalProgram program;
+  FakeCluster cluster;
+  PodText leaving{"web-a", "uid-a"};
+  cluster.addPod(leaving, portOf(first));
+  cluster.addDeployment("web-a\n");
+  Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
+  ASSERT_TRUE(client.awaitOutput("mirror m-first"));
+  ASSERT_EQ(program.await(1).size(), 1U);
+  leaving.metadata = R"("deletionTimestamp":"2026-01-01T00:00:00Z",)";
+  cluster.addPod(leaving, portOf(first));
+  // Listed behind the other: once it is mirrored the client knows that the other one leaves.
+  cluster.addPod({"web-b", "uid-b"}, second.port());
+  cluster.write("app=web.pods", "web-a\nweb-b\n");
+  ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-")) << client.out();
+  over.set();
+  ASSERT_TRUE(client.awaitOutput("(shutdown), because its pod is being deleted")) << client.out();
+  ASSERT_EQ(program.await(2).size(), 2U);
+  client.signal(SIGINT);
+  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
+  EXPECT_THAT(client.out(), HasSubstr("verdict: 2 of 2 connections delivered from 2 pods\n"));
+  EXPECT_THAT(first.calls(), Contains(StartsWith("GET /v1/stream")).Times(1));
+}
+
 TEST(Workload, OnePodsFailureDoesNotEndTheOthers) {
   LivingSidecar good("good");
   LocalProgram program;
@@ -102,11 +137,7 @@ TEST(Workload, EndsWithTheFirstMirrorWhoseTimeIsOver) {
     call.beginStream("m-first");
     call.send(one(1, "first"));
     over.await();
-    std::string report = reportJson(deliveredLedger(1));
-    report.insert(1, R"("ended_because":"ttl",)");
-    std::vector<std::uint8_t> bytes;
-    wire::appendLedger(bytes, report);
-    call.send({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    call.send(ledgerBecause("ttl"));
   });
   LocalProgram program;
   FakeCluster cluster;

@@ -41,6 +41,11 @@ class Mirror:
         self._process.send_signal(signal.SIGINT)
         return self.end(seconds)
 
+    def kill(self):
+        """SIGKILL, to it alone."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self, seconds=20):
         """Waits for its end; its exit code."""
         return self._process.wait(timeout=seconds)
