@@ -152,9 +152,19 @@ int run(const std::vector<std::string>& words) {
   }
 }
 
+// What is closed would be the number of the next descriptor that is opened, and not what a child of
+// ours takes for its standard input.
+void openStandardDescriptors() {
+  int fd = -1;
+  do fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  openStandardDescriptors();
   try {
     return run({argv + 1, argv + argc});
   } catch (const UsageError& error) {

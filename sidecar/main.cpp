@@ -1,5 +1,6 @@
 // dormouse-sidecar: the mirror agent that sleeps in a pod.
 
+#include <climits>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -18,5 +19,9 @@ int main(int argc, char** argv) {
   }
   const SystemClock clock;
   const Log log(line.logLevel, clock);
-  return agent::supervise([&line] { return agent::runWorker(line); }, log);
+  // What is to end by itself must not be kept alive by its deaths.
+  constexpr unsigned kMostDeaths = 5;
+  const bool endsByItself = line.agent.exitWhenIdle.count() != 0;
+  return agent::supervise([&line] { return agent::runWorker(line); }, log,
+                          endsByItself ? kMostDeaths : UINT_MAX);
 }
