@@ -27,6 +27,12 @@ PORT, CONTROL, PUSH = 8080, 4747, 3000
 POD, PEER = "10.99.0.1", "10.99.0.2"
 TOKEN = "bench"
 HEADERS = {"Authorization": "Bearer " + TOKEN}
+# Mirrors of requests. Both filters' expressions match every request of the load, so that all of them
+# must be delivered; the second one is searched in a header's value.
+REQUESTS = {
+    "http": f"port={PORT}&format=ndjson",
+    "http_filter": f"port={PORT}&method=GET&path=^/(bench|api)&header=user-agent:^bench_",
+}
 
 
 def row(name, value):
@@ -166,6 +172,14 @@ def delivered_share(ledger, sent):
     return share if whole else min(share, 0.999)
 
 
+def delivered_requests(ledger, sent):
+    """As delivered_share(), of requests that were sent."""
+    account = ledger["requests"]
+    whole = account["delivered"] == account["seen"] == sent
+    share = account["delivered"] / sent if sent else 0.0
+    return share if whole else min(share, 0.999)
+
+
 class Bench:
     def __init__(self, directory):
         self.peer = Peer()
@@ -176,7 +190,7 @@ class Bench:
                                      stdout=subprocess.PIPE).stdout.decode().strip()
         # The generator's request has one length; the application's count tells how many came.
         self.request_bytes = self.measure_request()
-        self.shares = {"stream": [], "push": []}
+        self.shares = {"stream": [], "push": [], **{kind: [] for kind in REQUESTS}}
 
     def measure_request(self):
         curl = self.sidecar.stream(f"port={PORT}")
@@ -194,14 +208,20 @@ class Bench:
 
     def mirrored(self, kind, saturate):
         """CPU of the sidecar per request in microseconds, or None if something was lost."""
-        curl = self.sidecar.stream(f"port={PORT}") if kind == "stream" else self.sidecar.push()
+        if kind == "push":
+            curl = self.sidecar.push()
+        else:
+            curl = self.sidecar.stream(REQUESTS.get(kind, f"port={PORT}"))
         cpu = Cpu(self.sidecar.worker)
         load = self.load(saturate)
         used = cpu.used_ns()
         ledger = self.sidecar.sleep()
         if curl:
             curl.wait()
-        share = delivered_share(ledger, load["requests"] * self.request_bytes)
+        if kind in REQUESTS:
+            share = delivered_requests(ledger, load["requests"])
+        else:
+            share = delivered_share(ledger, load["requests"] * self.request_bytes)
         self.shares[kind].append(share)
         note(f"{kind} {'saturated' if saturate else 'paced'}: {load['requests']:.0f} requests, "
              f"share delivered {share:.6f}, {used / 1000 / load['requests']:.3f} us")
@@ -226,9 +246,12 @@ class Bench:
         tcpdump = ["tcpdump", "-n", "-B", "8192", "-i", "any", "-w", "/dev/null", self.filter]
         beside = tcpdump if saturate else floor
         stream, push, other = [], [], []
+        requests = {} if saturate else {kind: [] for kind in REQUESTS}
         for _ in range(ROUNDS):
             stream.append(self.mirrored("stream", saturate))
             other.append(self.beside(beside, saturate))
+            for kind, values in requests.items():
+                values.append(self.mirrored(kind, saturate))
             push.append(self.mirrored("push", saturate))
         mode = "saturated" if saturate else "paced"
         self.cpu_rows(f"stream_cpu_us_per_request_{mode}", stream)
@@ -238,6 +261,8 @@ class Bench:
         else:
             self.cpu_rows("floor_cpu_us_per_request_paced", other)
             self.ratio_row("stream_cpu_vs_floor_ratio_paced", stream, other)
+        for kind, values in requests.items():
+            self.cpu_rows(f"{kind}_cpu_us_per_request_{mode}", values)
         self.cpu_rows(f"push_cpu_us_per_request_{mode}", push)
 
     @staticmethod

@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kMostImage = 512;
 constexpr const char* kSecret = "dormouse";
 constexpr const char* kAnnotation = "dormouse.dev/sidecar-image";
-constexpr const char* kOwnVersion = "dormouse-sidecar:" DORMOUSE_VERSION;
+// In full: runtimes that know several registries would try them all.
+constexpr const char* kOwnVersion = "docker.io/library/dormouse-sidecar:" DORMOUSE_VERSION;
 
 bool isImage(const std::string& text) {
   return !text.empty() && text.size() <= kMostImage &&
@@ -27,18 +28,6 @@ std::string fromSecret(const Cluster& cluster) {
   }
 }
 
-std::string fromInjectedPod(const Cluster& cluster) {
-  try {
-    for (const Pod& pod : cluster.pods("")) {
-      const Pod::Container* agent = pod.container("dormouse");
-      if (pod.status && agent != nullptr && isImage(agent->image)) return agent->image;
-    }
-  } catch (const RefusedError&) {
-    return "";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::string agentImage(const std::string& wished, const Cluster& cluster) {
@@ -46,9 +35,7 @@ std::string agentImage(const std::string& wished, const Cluster& cluster) {
     if (isImage(wished)) return wished;
     throw ClusterError("--image or DORMOUSE_IMAGE: that is no image");
   }
-  for (auto* source : {&fromSecret, &fromInjectedPod}) {
-    if (std::string image = (*source)(cluster); isImage(image)) return image;
-  }
+  if (std::string image = fromSecret(cluster); isImage(image)) return image;
   return kOwnVersion;
 }
 

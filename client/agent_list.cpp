@@ -85,13 +85,19 @@ void addAttached(std::vector<Asked>& all, const Pod& pod, const AgentStore& stor
   std::vector<std::string> mine;
   for (const AttachedAgent& agent : store.of(pod.uid)) {
     mine.push_back(agent.name);
-    if (!makeWayIn(agent.way, {}, cluster)->mayRun(agent, pod)) {
-      store.forget(agent);
-      continue;
+    std::string trouble;
+    try {
+      if (!makeWayIn(agent.way, {}, cluster)->mayRun(agent, pod)) {
+        store.forget(agent);
+        continue;
+      }
+    } catch (const ClusterError& error) {
+      trouble = error.what();
     }
     Asked asked = rowFor(pod, wayName(agent.way), agent.name);
     asked.wish = wishOf(agent);
     asked.token = agent.token;
+    asked.row.trouble = trouble;
     all.push_back(std::move(asked));
   }
   for (const Pod::Container& container : pod.containers) {

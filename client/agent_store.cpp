@@ -74,7 +74,7 @@ std::optional<AttachedAgent> agentFrom(std::string_view text) {
 // A descriptor that is closed.
 class File {
  public:
-  File(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  File(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -108,17 +108,18 @@ std::optional<std::string> readPrivately(const fs::path& path) {
 }
 
 void writePrivately(const fs::path& path, const std::string& text) {
-  const fs::path fresh = path.string() + "." + std::to_string(::getpid());
-  {
-    const File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-    if (file.fd() < 0 || ::fchmod(file.fd(), 0600) != 0 ||
-        ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-      const int error = errno;
-      ::unlink(fresh.c_str());
-      throw std::system_error(error, std::generic_category(), fresh.string());
-    }
+  // Of this very call, whoever else shares the directory: mkostemp opens with O_EXCL and mode 0600.
+  std::string fresh = path.string() + ".XXXXXX";
+  const int fd = ::mkostemp(fresh.data(), O_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), path.string());
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int error = errno;
+  ::close(fd);
+  if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) {
+    const int failure = written ? errno : error;
+    ::unlink(fresh.c_str());
+    throw std::system_error(failure, std::generic_category(), path.string());
   }
-  fs::rename(fresh, path);
 }
 
 }  // namespace
@@ -148,7 +149,10 @@ void AgentStore::keep(const AttachedAgent& agent) const {
         "there is no place for the agent's token: neither XDG_STATE_HOME nor HOME is set");
   }
   try {
-    fs::create_directories(directory_);
+    fs::create_directories(directory_.parent_path());
+    if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+      throw std::system_error(errno, std::generic_category(), directory_.string());
+    }
     fs::permissions(directory_, fs::perms::owner_all);
     writePrivately(fileOf(agent), textOf(agent));
   } catch (const std::system_error& error) {

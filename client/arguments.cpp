@@ -8,10 +8,11 @@
 #include <fstream>
 #include <optional>
 
+#include "client/attach_wish.h"
 #include "client/option_table.h"
+#include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
-#include "common/units.h"
 
 namespace dormouse::client {
 namespace {
@@ -20,12 +21,9 @@ namespace po = boost::program_options;
 
 constexpr std::size_t kMostTokenBytes = 4096;
 
-// An agent that nobody has told what to mirror waits for a person who types.
-constexpr std::chrono::minutes kIdleWithoutPorts{5};
-constexpr std::chrono::hours kMostIdle{24};
-
-constexpr std::array<std::pair<const char*, Command>, 4> kSubcommands = {
+constexpr std::array<std::pair<const char*, Command>, 5> kSubcommands = {
     {{"pcap", Command::kPcap},
+     {"exec", Command::kExec},
      {"attach", Command::kAttach},
      {"detach", Command::kDetach},
      {"list", Command::kList}}};
@@ -113,6 +111,14 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  const auto selection = selectionQuery(values);
+  if (arguments.command == Command::kPcap && !selection.empty()) {
+    throw UsageError("--" + selection.front().first +
+                     ": pcap writes packets, among which no requests are selected");
+  }
+  query.insert(query.end(), selection.begin(), selection.end());
+  // Its ports come later.
+  if (arguments.command == Command::kExec) query.emplace_back("port", "1");
   query.emplace_back("format", arguments.command == Command::kPcap ? "pcap" : "frames");
   try {
     return wire::parseStreamSpec(query);
@@ -213,6 +219,30 @@ void readCluster(Arguments& result, const po::variables_map& values) {
   }
 }
 
+void readExec(Arguments& result, const po::variables_map& values,
+              const std::vector<std::string>& words) {
+  if (!words.empty()) {
+    throw UsageError("not understood: " + inQuotes(words.front()) +
+                     "; the program stands behind --, its ports are seen when it opens them");
+  }
+  if (result.exec.command.empty()) {
+    throw UsageError("no program: give it behind --, such as -- ./server --verbose");
+  }
+  if (values.count("to-host") != 0) throw UsageError("--to-host: exec knows where its program is");
+  if (const auto protocol = textOf(values, "protocol")) {
+    result.exec.tcp = *protocol == "tcp";
+    result.exec.udp = *protocol == "udp";
+  }
+  if (values.count("map") == 0) return;
+  for (const auto& pair : values["map"].as<std::vector<std::string>>()) {
+    try {
+      result.exec.map.add(pair);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(std::string("--map: ") + error.what());
+    }
+  }
+}
+
 // What attach and detach take is one pod.
 void demandPod(const Arguments& result, const char* command) {
   if (result.target.kind == Kind::kPod) return;
@@ -221,31 +251,12 @@ void demandPod(const Arguments& result, const char* command) {
 }
 
 void readAttach(Arguments& result, const po::variables_map& values) {
-  AttachWish& wish = result.attach;
-  wish.node = values["node"].as<bool>();
-  wish.container = std::exchange(result.agent.container, "");
-  wish.image = textOf(values, "image").value_or("");
-  if (result.pairs.empty()) wish.idle = kIdleWithoutPorts;
-  if (const auto text = textOf(values, "exit-when-idle")) {
-    const auto idle = parseDuration(*text);
-    if (!idle || *idle < std::chrono::seconds(1) || *idle > kMostIdle) {
-      throw UsageError("--exit-when-idle: wanted is a time from 1s to 24h, such as 5m");
-    }
-    wish.idle = std::chrono::ceil<std::chrono::seconds>(*idle);
-  }
-  for (const char* name : {"token", "token-file", "as", "secret"}) {
-    if (values.count(name) != 0) {
-      throw UsageError(std::string("attach makes a token of its own: --") + name +
-                       " has no meaning here");
-    }
-  }
-}
-
-void refuseAttachOptions(const po::variables_map& values) {
-  for (const char* name : {"node", "image", "exit-when-idle"}) {
-    if (values.count(name) != 0 && !values[name].defaulted()) {
-      throw UsageError(std::string("--") + name + " belongs to attach");
-    }
+  try {
+    if (result.command != Command::kAttach) return refuseAttachOptions(values);
+    result.attach = attachWishOf(values, !result.pairs.empty());
+    result.attach.container = std::exchange(result.agent.container, "");
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
   }
 }
 
@@ -258,40 +269,49 @@ Command takeCommand(std::vector<std::string>& words) {
   return Command::kMirror;
 }
 
-// The words that are no options.
-void readWords(Arguments& result, const po::variables_map& values, std::vector<std::string> words) {
-  const bool url = values.count("url") != 0;
-  if (url && result.command != Command::kMirror && result.command != Command::kPcap) {
-    throw UsageError("--url leads to one sidecar: only mirrors and pcap can use it");
+// Where the sidecar is; the target is taken off the words.
+void readPlace(Arguments& result, const po::variables_map& values,
+               std::vector<std::string>& words) {
+  const Command command = result.command;
+  if (values.count("url") == 0) {
+    if (command != Command::kList) takeTarget(result, words);
+    return readCluster(result, values);
   }
-  if (url) {
-    result.url = values["url"].as<std::string>();
-    for (const char* name : kClusterOnly) {
-      if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
-    }
-  } else {
-    if (result.command != Command::kList) takeTarget(result, words);
-    readCluster(result, values);
+  if (command == Command::kAttach || command == Command::kDetach || command == Command::kList) {
+    throw UsageError("--url leads to one sidecar: attach, detach and list concern a cluster");
   }
+  result.url = values["url"].as<std::string>();
+  for (const char* name : kClusterOnly) {
+    if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
+  }
+}
+
+// The words behind the target.
+void readRest(Arguments& result, const po::variables_map& values,
+              const std::vector<std::string>& words) {
   switch (result.command) {
-    case Command::kList:
+    case Command::kExec:
+      return readExec(result, values, words);
     case Command::kDetach:
+      demandPod(result, "detach");
+      [[fallthrough]];
+    case Command::kList:
       if (!words.empty()) throw UsageError("not understood: " + inQuotes(words.front()));
-      if (result.command == Command::kDetach) demandPod(result, "detach");
       return;
     case Command::kAttach:
       demandPod(result, "attach");
-      break;
+      return readPairs(result, words);
     default:
-      break;
+      return readPairs(result, words);
   }
-  readPairs(result, words);
 }
 
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken) {
-  const po::variables_map values = parseOptions(arguments);
+  std::vector<std::string> own = arguments;
+  std::vector<std::string> behind = takeBehindDashes(own);
+  const po::variables_map values = parseOptions(own);
   Arguments result;
   if (values.count("help") != 0 || values.count("version") != 0) {
     result.command = values.count("help") != 0 ? Command::kHelp : Command::kVersion;
@@ -300,13 +320,18 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   std::vector<std::string> words;
   if (values.count("words") != 0) words = values["words"].as<std::vector<std::string>>();
   result.command = takeCommand(words);
-  readWords(result, values, std::move(words));
-  if (result.command == Command::kAttach) {
-    readAttach(result, values);
+  if (result.command == Command::kExec) {
+    result.exec.command = std::move(behind);
   } else {
-    refuseAttachOptions(values);
+    words.insert(words.end(), behind.begin(), behind.end());
+    if (values.count("map") != 0) throw UsageError("--map belongs to exec");
   }
-  if (!result.pairs.empty()) result.spec = specOf(values, result);
+  readPlace(result, values, words);
+  readRest(result, values, words);
+  readAttach(result, values);
+  if (!result.pairs.empty() || result.command == Command::kExec) {
+    result.spec = specOf(values, result);
+  }
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
   result.quiet = values["quiet"].as<bool>();

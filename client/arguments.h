@@ -1,13 +1,14 @@
 // The command line of kubectl-mirror.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "client/attach_wish.h"
+#include "client/exec_wish.h"
 #include "client/kubectl.h"
 #include "client/pod.h"
 #include "client/target.h"
@@ -15,20 +16,21 @@
 
 namespace dormouse::client {
 
-enum class Command : std::uint8_t { kMirror, kPcap, kAttach, kDetach, kList, kHelp, kVersion };
+enum class Command : std::uint8_t {
+  kMirror,
+  kPcap,
+  kExec,
+  kAttach,
+  kDetach,
+  kList,
+  kHelp,
+  kVersion,
+};
 
 /// A mirrored port of the pod and the local port that receives its traffic.
 struct PortPair {
   std::uint16_t remote = 0;
   std::uint16_t local = 0;
-};
-
-/// How an agent is to come into a pod that was not prepared.
-struct AttachWish {
-  bool node = false;              // By a Job on the pod's node; else as an ephemeral container.
-  std::string container;          // Of the pod, to end with; empty: none.
-  std::string image;              // Empty: the admin's.
-  std::chrono::seconds idle{30};  // It ends after so long without a mirror.
 };
 
 struct Arguments {
@@ -40,11 +42,12 @@ struct Arguments {
   std::string as;                   // and the principal; empty: the only one, or developer.
   AgentWish agent;
   AttachWish attach;
-  std::size_t maxPods = 10;               // Of a workload, mirrored at the same time.
-  KubectlOptions kubectl;                 // Its program is not the command line's to set.
-  std::vector<PortPair> pairs;            // Each remote port once; attach: perhaps none.
-  wire::MirrorSpec spec;                  // What to ask the sidecar for.
-  std::string toHost = "127.0.0.1";       // Where the local ports are.
+  std::size_t maxPods = 10;          // Of a workload, mirrored at the same time.
+  KubectlOptions kubectl;            // Its program is not the command line's to set.
+  std::vector<PortPair> pairs;       // Each remote port once. Attach: perhaps none; exec: none.
+  ExecWish exec;                     // Only kExec's.
+  wire::MirrorSpec spec;             // What to ask the sidecar for.
+  std::string toHost = "127.0.0.1";  // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
   bool quiet = false;                     // Only the end is printed.
   bool json = false;                      // NDJSON instead of text.

@@ -91,8 +91,16 @@ void awaitAnswer(const AttachedAgent& agent, const Pod& pod, Nanos patience,
 std::optional<AttachedAgent> keptAgent(const Pod& pod, const AgentStore& store,
                                        const Cluster& cluster) {
   for (const AttachedAgent& agent : store.of(pod.uid)) {
-    if (makeWayIn(agent.way, {}, cluster)->mayRun(agent, pod)) return agent;
-    store.forget(agent);
+    try {
+      if (makeWayIn(agent.way, {}, cluster)->mayRun(agent, pod)) {
+        store.keep(agent);  // It is as if it were new.
+        return agent;
+      }
+      store.forget(agent);
+    } catch (const ClusterError& error) {
+      cluster.notice("pod/" + pod.name + ": whether the agent " + agent.name +
+                     " still runs is not known: " + error.what());
+    }
   }
   return std::nullopt;
 }
@@ -126,6 +134,7 @@ Attached attachAgent(const Pod& pod, const Arguments& arguments, const AgentStor
   try {
     Attached attached{wayIn->bring(fresh), agent};
     awaitAnswer(agent, attached.pod, kNewPatience, cluster);
+    store.keep(agent);  // Another run may have taken it for one that has ended.
     return attached;
   } catch (const ClusterError&) {
     wayIn->abandon(agent);

@@ -108,28 +108,47 @@ ExitCode runDetach(const Arguments& arguments, const Kubectl& kubectl, Display& 
   const Run run(kubectl, display, clock);
   const Pod pod = podOf(run.cluster, arguments);
   const std::string start = "pod/" + pod.name + ": ";
-  bool found = false;
+  unsigned found = 0;
+  unsigned failed = 0;
+  // One agent that does not answer keeps no other from being told.
+  const auto tell = [&](const std::string& name, const auto& step) {
+    try {
+      run.cluster.notice(start + name + step());
+    } catch (const ClusterError& error) {
+      ++failed;
+      run.cluster.notice(start + name + error.what());
+    }
+  };
   const AgentStore store(AgentStore::usualDirectory());
   for (const AttachedAgent& agent : store.of(pod.uid)) {
     const auto way = makeWayIn(agent.way, arguments.attach, run.cluster);
-    if (!way->mayRun(agent, pod)) {
+    bool runs = true;
+    try {
+      runs = way->mayRun(agent, pod);
+    } catch (const ClusterError&) {
+      runs = true;  // The cluster does not tell; the agent may.
+    }
+    if (!runs) {
       store.forget(agent);
       continue;
     }
-    found = true;
-    const std::string ended = endMirrors(pod, wishOf(agent), agent.token, run.cluster);
-    run.cluster.notice(start + agent.name + ": " + ended + "; " + way->release(agent));
+    ++found;
+    const std::string name = agent.name + ": ";
+    tell(name, [&] { return endMirrors(pod, wishOf(agent), agent.token, run.cluster); });
+    tell(name, [&] { return way->release(agent); });
   }
   if (hasAgent(pod, run.cluster)) {
-    found = true;
-    const Access access = accessTo(pod, arguments, run.cluster);
-    run.cluster.notice(start + endMirrors(pod, access.wish, access.token, run.cluster) +
-                       "; the agent goes on sleeping");
+    ++found;
+    tell("", [&] {
+      const Access access = accessTo(pod, arguments, run.cluster);
+      return endMirrors(pod, access.wish, access.token, run.cluster) +
+             "; the agent goes on sleeping";
+    });
   }
-  if (!found) {
+  if (found == 0) {
     throw ClusterError(start + "no agent runs there that was injected or attached by you");
   }
-  return ExitCode::kDelivered;
+  return failed == 0 ? ExitCode::kDelivered : ExitCode::kRefused;
 }
 
 ExitCode runList(const Arguments& arguments, const Kubectl& kubectl, std::ostream& out,

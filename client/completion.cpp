@@ -1,6 +1,7 @@
 #include "client/completion.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
@@ -17,12 +18,28 @@ constexpr int kWithFiles = 0;
 constexpr int kNoFiles = 4;
 constexpr const char* kSoon = "--request-timeout=3s";
 
+constexpr std::array<std::pair<const char*, const char*>, 5> kSubcommands = {
+    {{"pcap", "write packets"},
+     {"exec", "start a program and mirror its ports"},
+     {"attach", "bring an agent into a pod that has none"},
+     {"detach", "end your mirrors in a pod"},
+     {"list", "who is awake where"}}};
+
+bool isSubcommand(const std::string& word) {
+  return std::any_of(kSubcommands.begin(), kSubcommands.end(),
+                     [&](const auto& subcommand) { return word == subcommand.first; });
+}
+
 /// The words typed, told apart.
 struct Typed {
+  bool onePod() const { return subcommand == "attach" || subcommand == "detach"; }
+  bool takesPorts() const { return subcommand != "exec" && subcommand != "detach"; }
+
   std::map<std::string, std::string> values;  // By long name.
-  std::vector<std::string> positions;         // Without pcap.
-  bool pcap = false;
-  std::string pending;  // The long name of an option whose value comes next.
+  std::vector<std::string> positions;         // Without the subcommand.
+  std::string subcommand;                     // Empty: none.
+  bool program = false;                       // Behind --.
+  std::string pending;                        // The long name of an option whose value comes next.
 };
 
 std::string candidate(const std::string& word, const std::string& description) {
@@ -46,9 +63,14 @@ Typed typedOf(const std::vector<std::string>& words, std::size_t count) {
       typed.values[std::exchange(typed.pending, "")] = word;
       continue;
     }
+    if (word == "--") {
+      typed.program = true;
+      break;
+    }
     if (!word.starts_with('-')) {
-      if (word == "pcap" && typed.positions.empty() && !typed.pcap) {
-        typed.pcap = true;
+      const bool first = typed.positions.empty() && typed.subcommand.empty();
+      if (first && isSubcommand(word)) {
+        typed.subcommand = word;
       } else {
         typed.positions.push_back(word);
       }
@@ -94,8 +116,13 @@ void completeTarget(Completion& completion, const Typed& typed, const std::strin
                     const Cluster& cluster) {
   const std::size_t slash = word.find('/');
   if (slash == std::string::npos) {
-    if (!typed.pcap) completion.candidates.push_back(candidate("pcap", "write packets"));
+    if (typed.subcommand.empty()) {
+      for (const auto& [name, description] : kSubcommands) {
+        completion.candidates.push_back(candidate(name, description));
+      }
+    }
     for (const Kind kind : {Kind::kPod, Kind::kDeployment, Kind::kStatefulSet, Kind::kService}) {
+      if (kind != Kind::kPod && typed.onePod()) continue;
       addTargets(completion, kind, cluster);
     }
     return;
@@ -143,7 +170,12 @@ void completePorts(Completion& completion, const Typed& typed, const Cluster& cl
 void completeValue(Completion& completion, const std::string& option, const Cluster& cluster) {
   static const std::set<std::string> kFiles = {"kubeconfig", "token-file", "ca-file", "write"};
   static const std::map<std::string, std::vector<std::string>> kWords = {
-      {"protocol", {"tcp", "udp"}}, {"midstream", {"http", "raw"}}, {"output", {"text", "json"}}};
+      {"protocol", {"tcp", "udp"}},
+      {"midstream", {"http", "raw"}},
+      {"output", {"text", "json"}},
+      {"method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "safe"}},
+      {"by", {"header:", "cookie:", "trace"}},
+      {"redact", {"authorization", "cookie", "cookie:", "json:$."}}};
   if (option == "namespace") {
     completion.candidates = namesFrom(cluster, {"get", "namespaces", "--output=name", kSoon});
   } else if (option == "context") {
@@ -171,7 +203,9 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
   Completion completion;
   const std::string word = words.empty() ? "" : words.back();
   const Typed typed = typedOf(words, words.empty() ? 0 : words.size() - 1);
-  if (!typed.pending.empty()) {
+  if (typed.program) {
+    completion.files = typed.subcommand == "exec";  // A program, or what it is told.
+  } else if (!typed.pending.empty()) {
     completeValue(completion, typed.pending, cluster);
   } else if (word.starts_with('-')) {
     for (const OptionName& option : optionNames()) {
@@ -180,8 +214,8 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
   } else if (typed.values.count("url") != 0) {
     return completion;
   } else if (typed.positions.empty()) {
-    completeTarget(completion, typed, word, cluster);
-  } else if (word.find(':') == std::string::npos) {
+    if (typed.subcommand != "list") completeTarget(completion, typed, word, cluster);
+  } else if (typed.takesPorts() && word.find(':') == std::string::npos) {
     completePorts(completion, typed, cluster);
   }
   std::erase_if(completion.candidates,

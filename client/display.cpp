@@ -81,14 +81,15 @@ std::string formatSkipped(const std::array<std::uint64_t, kReasonCount>& skipped
   return text;
 }
 
-Display::Display(Style style, std::ostream& out, const Clock& clock)
-    : style_(style), out_(out), clock_(clock), nextAt_(clock.now()) {}
+Display::Display(Style style, std::ostream& out, const Clock& clock, std::string prefix)
+    : style_(style), out_(out), clock_(clock), prefix_(std::move(prefix)), nextAt_(clock.now()) {}
 
 void Display::line(const std::string& text) {
   // The live line, if one stands there, is wiped first.
   if (liveWidth_ != 0) out_ << '\r' << std::string(liveWidth_, ' ') << '\r';
   liveWidth_ = 0;
-  out_ << text << '\n' << std::flush;
+  // In one piece, so that others' lines do not cut it.
+  out_ << prefix_ + text + '\n' << std::flush;
 }
 
 void Display::event(const std::string& name, Poco::JSON::Object& object) {

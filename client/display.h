@@ -34,8 +34,9 @@ struct Progress {
 /// Writes to one stream. One thread only.
 class Display {
  public:
-  /// `out` and `clock` must outlive this.
-  Display(Style style, std::ostream& out, const Clock& clock);
+  /// `out` and `clock` must outlive this. `prefix` stands before each line that is no JSON, where
+  /// others write to the same stream.
+  Display(Style style, std::ostream& out, const Clock& clock, std::string prefix = "");
 
   /// `name`: of the pod, such as "pod/web-0"; empty if there is none to tell apart.
   void started(const std::string& name, const std::string& mirror, const std::string& what);
@@ -62,6 +63,7 @@ class Display {
   const Style style_;
   std::ostream& out_;
   const Clock& clock_;
+  const std::string prefix_;
   Progress shown_;
   TimePoint nextAt_;
   std::size_t liveWidth_ = 0;  // Of the live line that stands on the terminal.

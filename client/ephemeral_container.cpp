@@ -115,7 +115,14 @@ std::string withContainer(const Object& pod, const Object::Ptr& container) {
 Pod EphemeralContainer::bring(const NewAgent& agent) {
   const std::string image = agentImage(wish_.image, cluster_);
   const AgentProfile profile = findProfile(agent, image);
-  put(agent, image, profile, false);
+  cluster_.notice("pod/" + agent.pod.name + ": adding the container " + agent.agent.name +
+                  ", image " + image);
+  try {
+    put(agent, image, profile, false);
+  } catch (const RefusedError& error) {
+    // Without an answer of the API server: it may have been added all the same.
+    if (!error.reason().empty() || !isThere(agent)) throw;
+  }
   return awaitRunning(agent);
 }
 
@@ -165,6 +172,14 @@ void EphemeralContainer::put(const NewAgent& agent, const std::string& image, Ag
   }
 }
 
+bool EphemeralContainer::isThere(const NewAgent& agent) const {
+  try {
+    return podFromJson(*cluster_.get("pod", agent.pod.name)).container(agent.agent.name) != nullptr;
+  } catch (const std::runtime_error&) {  // ClusterError, ObjectError
+    return false;
+  }
+}
+
 Pod EphemeralContainer::awaitRunning(const NewAgent& agent) const {
   const TimePoint deadline = cluster_.clock().now() + kStartTime;
   const std::string start = "pod/" + agent.pod.name;
@@ -203,7 +218,9 @@ Pod EphemeralContainer::awaitRunning(const NewAgent& agent) const {
 
 bool EphemeralContainer::mayRun(const AttachedAgent& agent, const Pod& pod) {
   const Pod::Container* container = pod.container(agent.name);
-  return container != nullptr && (container->state == "running" || container->state.empty());
+  // One that is waited for by another run of this client may be about to start.
+  return container != nullptr && !container->state.starts_with("terminated") &&
+         !startFails(container->state);
 }
 
 std::string EphemeralContainer::release(const AttachedAgent& agent) {

@@ -44,6 +44,7 @@ class EphemeralContainer final : public WayIn {
   AgentProfile findProfile(const NewAgent& agent, const std::string& image) const;
   void put(const NewAgent& agent, const std::string& image, AgentProfile profile,
            bool dryRun) const;
+  bool isThere(const NewAgent& agent) const;
   Pod awaitRunning(const NewAgent& agent) const;
 
   const AttachWish wish_;

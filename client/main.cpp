@@ -1,6 +1,7 @@
 // kubectl-mirror: the developer's end.
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +17,8 @@
 #include "client/completion.h"
 #include "client/control_client.h"
 #include "client/display.h"
+#include "client/exec_session.h"
+#include "client/follow/program.h"
 #include "client/mirror_session.h"
 #include "client/option_table.h"
 #include "client/pcap_session.h"
@@ -33,6 +36,11 @@ void raiseDescriptorLimit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void prepare() {
+  std::signal(SIGPIPE, SIG_IGN);
+  raiseDescriptorLimit();
 }
 
 Style styleOf(const Arguments& arguments, int fd) {
@@ -69,6 +77,24 @@ Kubectl findKubectl(KubectlOptions options) {
   return {options, path != nullptr ? path : ""};
 }
 
+// The program's exit code. If a signal ended it, the same one ends us.
+int execute(const Arguments& arguments, const Clock& clock) {
+  const follow::ListenFilter filter = follow::makeListenFilter();
+  follow::Program program(arguments.exec.command, filter.program);
+  // From here on nothing that this process changes of itself reaches the program.
+  prepare();
+  const auto kubectl =
+      arguments.url.empty() ? std::optional<Kubectl>(findKubectl(arguments.kubectl)) : std::nullopt;
+  Display display(arguments.json    ? Style::kJson
+                  : arguments.quiet ? Style::kQuiet
+                                    : Style::kPlain,
+                  std::cerr, clock, "kubectl-mirror: ");
+  const int status =
+      runExec(arguments, kubectl ? &*kubectl : nullptr, program, filter, display, clock);
+  if (WIFSIGNALED(status)) follow::endBySignal(WTERMSIG(status));
+  return WEXITSTATUS(status);
+}
+
 // What kubectl asks through kubectl_complete-mirror. Silent, and soon over, whatever is wrong.
 ExitCode printCompletion(const std::vector<std::string>& words) {
   const SystemClock clock;
@@ -85,9 +111,13 @@ ExitCode printCompletion(const std::vector<std::string>& words) {
   return ExitCode::kDelivered;
 }
 
-ExitCode run(const std::vector<std::string>& words) {
+int codeOf(ExitCode code) {
+  return static_cast<int>(code);
+}
+
+int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.front() == "__complete") {
-    return printCompletion({words.begin() + 1, words.end()});
+    return codeOf(printCompletion({words.begin() + 1, words.end()}));
   }
   Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
   const char* image = std::getenv("DORMOUSE_IMAGE");
@@ -95,49 +125,61 @@ ExitCode run(const std::vector<std::string>& words) {
   ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
     std::cout << helpText();
-    return ExitCode::kDelivered;
+    return codeOf(ExitCode::kDelivered);
   }
   if (arguments.command == Command::kVersion) {
     std::cout << "kubectl-mirror " << versionText() << "\n";
-    return ExitCode::kDelivered;
+    return codeOf(ExitCode::kDelivered);
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  raiseDescriptorLimit();
   const SystemClock clock;
+  if (arguments.command == Command::kExec) return execute(arguments, clock);
+  prepare();
   std::optional<Kubectl> found;
   if (arguments.url.empty()) found = findKubectl(arguments.kubectl);
   const Kubectl* kubectl = found ? &*found : nullptr;
-  if (arguments.command == Command::kPcap) return capture(arguments, kubectl, clock);
+  if (arguments.command == Command::kPcap) return codeOf(capture(arguments, kubectl, clock));
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
   Display notices(Style::kPlain, std::cerr, clock);
   switch (arguments.command) {
     case Command::kAttach:
-      return runAttach(arguments, *kubectl, display, clock);
+      return codeOf(runAttach(arguments, *kubectl, display, clock));
     case Command::kDetach:
-      return runDetach(arguments, *kubectl, display, clock);
+      return codeOf(runDetach(arguments, *kubectl, display, clock));
     case Command::kList:
-      return runList(arguments, *kubectl, std::cout, notices, clock);
+      return codeOf(runList(arguments, *kubectl, std::cout, notices, clock));
     default:
-      return runMirror(arguments, kubectl, display, clock);
+      return codeOf(runMirror(arguments, kubectl, display, clock));
   }
+}
+
+// What is closed would be the number of the next descriptor that is opened, and not what a child of
+// ours takes for its standard input.
+void openStandardDescriptors() {
+  int fd = -1;
+  do fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ExitCode code = ExitCode::kRefused;
+  openStandardDescriptors();
   try {
-    code = run({argv + 1, argv + argc});
+    return run({argv + 1, argv + argc});
   } catch (const UsageError& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n(kubectl mirror --help tells more)\n";
-    code = ExitCode::kUsage;
+    return codeOf(ExitCode::kUsage);
+  } catch (const follow::StartError& error) {
+    std::cerr << "kubectl-mirror: " << error.what() << "\n";
+    return error.code();
   } catch (const ControlError& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
   } catch (const ClusterError& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
   } catch (const std::exception& error) {
     std::cerr << "kubectl-mirror: " << error.what() << "\n";
-    code = ExitCode::kBrokenOff;
+    return codeOf(ExitCode::kBrokenOff);
   }
-  return static_cast<int>(code);
+  return codeOf(ExitCode::kRefused);
 }

@@ -125,22 +125,13 @@ class MirrorRun final : private EventHandler {
     if (brokenOff) code = ExitCode::kBrokenOff;
     for (const auto& session : fleet_->sessions()) {
       if (!session->refusal().empty()) continue;
-      display_.podEnded(session->name(), session->tally(), mirrored > 1 ? verdictOf(*session) : "");
+      display_.podEnded(session->name(), session->tally(), mirrored > 1 ? session->verdict() : "");
     }
     std::string verdict =
-        mirrored == 1 ? verdictOf(*last) : sum.verdict(std::to_string(mirrored) + " pods");
+        mirrored == 1 ? last->verdict() : sum.verdict(std::to_string(mirrored) + " pods");
     if (refused != 0) verdict += "; pods that could not be mirrored: " + std::to_string(refused);
     display_.runEnded(sum, mirrored, refused, verdict, code);
     return code;
-  }
-
-  // The sidecar's own, which explains most, if it is about everything there is.
-  static std::string verdictOf(const Session& session) {
-    const Tally tally = session.tally();
-    const auto& report = session.report();
-    const bool plain =
-        tally.mirrors == 1 && tally.interruptions == 0 && complete(tally.local.connections);
-    return plain && report ? report->verdict : tally.verdict("");
   }
 
   const Arguments& arguments_;

@@ -3,6 +3,8 @@
 #include <boost/program_options/cmdline.hpp>
 #include <sstream>
 
+#include "client/selection_options.h"
+
 namespace dormouse::client {
 
 namespace po = boost::program_options;
@@ -62,6 +64,9 @@ po::options_description visibleOptions() {
       ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //
       ("buffer", po::value<std::string>()->value_name("64MiB"),
        "what all local connections together may hold back for a slow or paused program")  //
+      ("map", po::value<std::vector<std::string>>()->composing()->value_name("LOCAL:REMOTE"),
+       "exec: a port of the program and the pod's; several times; REMOTE none: not to be mirrored; "
+       "LOCAL 0: what the kernel chooses")  //
       ("write", po::value<std::string>()->value_name("FILE"),
        "pcap: write to this file instead of standard output")  //
       ("quiet,q", po::bool_switch(), "print the end only")     //
@@ -70,7 +75,13 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(attach).add(mirror).add(local).add(general);
+  all.add(cluster)
+      .add(connection)
+      .add(attach)
+      .add(mirror)
+      .add(selectionOptions())
+      .add(local)
+      .add(general);
   return all;
 }
 
@@ -93,6 +104,7 @@ std::string helpText() {
          "serving it.\n\n"
          "  kubectl mirror TARGET REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n"
          "  kubectl mirror pcap TARGET PORT [PORT ...] [options]\n"
+         "  kubectl mirror exec TARGET [--map LOCAL:REMOTE ...] [options] -- PROGRAM [WORD ...]\n"
          "  kubectl mirror attach pod/NAME [--node] [REMOTE:LOCAL ...] [options]\n"
          "  kubectl mirror detach pod/NAME [options]\n"
          "  kubectl mirror list [options]\n"
@@ -105,6 +117,9 @@ std::string helpText() {
          "none, as an ephemeral container or by a Job on its node, and mirrors as above if ports "
          "are\n"
          "given; detach ends your mirrors there; list tells who mirrors what in the namespace.\n"
+         "exec starts your program and copies, to each port that it listens on, what the pod gets "
+         "on\n"
+         "the same port, or on the one that --map says. Our own lines go to standard error.\n"
          "kubectl is run without a terminal: if your cluster asks for a log-in on it, log in "
          "first,\n"
          "for example by kubectl get pods.\n"
@@ -118,7 +133,8 @@ std::string helpText() {
          "  2  the command line is wrong\n"
          "  3  the pod or its sidecar cannot be reached, or it refused\n"
          "  4  a stream broke off without a ledger\n"
-         "A second Ctrl-C kills the program: 130 for the shell.\n";
+         "A second Ctrl-C kills the client: 130 for the shell. exec ends as its program did, and "
+         "with\n127 or 126 if there is no such program or it cannot be run.\n";
   return text.str();
 }
 

@@ -330,6 +330,12 @@ ExitCode Session::code() const {
   return tally().complete() ? ExitCode::kDelivered : ExitCode::kIncomplete;
 }
 
+std::string Session::verdict() const {
+  const Tally sum = tally();
+  const bool plain = sum.mirrors == 1 && sum.interruptions == 0 && complete(sum.local.connections);
+  return plain && report_ ? report_->verdict : sum.verdict("");
+}
+
 void Session::notice(const std::string& sentence) {
   context_.display.notice(name_.empty() || sentence.starts_with(name_) ? sentence
                                                                        : name_ + ": " + sentence);

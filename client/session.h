@@ -63,6 +63,9 @@ class Session {
   /// Why the sidecar was never woken; empty if it was.
   const std::string& refusal() const { return refusal_; }
   ExitCode code() const;
+  /// One plain sentence: the sidecar's own, which explains most, if it is about everything there
+  /// is.
+  std::string verdict() const;
 
  private:
   enum class State : std::uint8_t {

@@ -6,11 +6,12 @@ namespace dormouse {
 namespace {
 
 constexpr std::array<std::string_view, kReasonCount> kNames = {
-    "none",        "kernel-drop",  "duplicate",   "fragment",
-    "truncated",   "gap",          "joined-late", "empty",
-    "tls",         "filtered",     "sampled-out", "rate-capped",
-    "over-budget", "sink-refused", "sink-closed", "redaction-needs-http",
-    "malformed",   "evicted",      "idle",        "mirror-ended"};
+    "none",         "kernel-drop",  "duplicate",   "fragment",
+    "truncated",    "gap",          "joined-late", "empty",
+    "tls",          "filtered",     "sampled-out", "rate-capped",
+    "over-budget",  "sink-refused", "sink-closed", "redaction-needs-http",
+    "unredactable", "malformed",    "evicted",     "idle",
+    "mirror-ended"};
 
 }  // namespace
 

@@ -26,6 +26,7 @@ enum class Reason : std::uint8_t {
   kSinkRefused,         // Nobody took the connection at the other end.
   kSinkClosed,          // The other end closed before everything was written.
   kRedactionNeedsHttp,  // Redaction is in force and this is not HTTP.
+  kUnredactable,        // Redaction is in force and cannot look into this request's body.
   kMalformed,           // Not what its protocol allows.
   kEvicted,             // The connection table was full.
   kIdle,                // Silent for too long.

@@ -1,6 +1,7 @@
 #include "common/utf8.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
 
 namespace dormouse {
 namespace {
@@ -32,12 +33,23 @@ std::size_t sequenceLength(std::string_view text, std::size_t at) {
   return 0;
 }
 
+/// How many bytes from `at` on are ASCII: nearly always all of them, so they are taken together.
+std::size_t asciiLength(std::string_view text, std::size_t at) {
+  const auto* const end = std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(),
+                                       [](char c) { return (c & '\x80') != 0; });
+  return static_cast<std::size_t>(end - text.begin()) - at;
+}
+
 }  // namespace
 
 std::string toValidUtf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
+    const std::size_t plain = asciiLength(text, at);
+    result.append(text, at, plain);
+    at += plain;
+    if (at == text.size()) break;
     const std::size_t length = sequenceLength(text, at);
     if (length == 0) {
       result += "\xef\xbf\xbd";

@@ -1,5 +1,6 @@
 // dormouse-sidecar: the mirror agent that sleeps in a pod.
 
+#include <climits>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -32,5 +33,9 @@ int main(int argc, char** argv) {
     log.info("entered", {{"pod", line.enter->nameSpace + "/" + line.enter->name},
                          {"container", line.enter->containerId}});
   }
-  return agent::supervise([&] { return agent::runWorker(line, target.get()); }, log);
+  // What is to end by itself must not be kept alive by its deaths.
+  constexpr unsigned kMostDeaths = 5;
+  const bool endsByItself = line.agent.exitWhenIdle.count() != 0;
+  return agent::supervise([&] { return agent::runWorker(line, target.get()); }, log,
+                          endsByItself ? kMostDeaths : UINT_MAX);
 }

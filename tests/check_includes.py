@@ -9,7 +9,8 @@ ALLOWED = {
     "common": set(),
     "wire": {"common"},
     "injector": {"common"},
-    "client": {"common", "wire"},
+    "client": {"common", "wire", "client/follow"},
+    "client/follow": {"common"},
     "sidecar/capture": {"common"},
     "sidecar/reassembly": {"common", "sidecar/capture"},
     "sidecar/http": {"common"},
@@ -26,13 +27,15 @@ ONLY = {
     ("sidecar/sink", "sidecar/capture"): {"packet.h"},
     ("sidecar/sink", "sidecar/mirror"): {"sink.h", "budget.h", "own_sockets.h"},
 }
-NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "sidecar/enter"}
+NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "sidecar/enter", "client/follow"}
 PCAP_ONLY = {"sidecar/capture/pcap_capture.cpp", "sidecar/capture/pcap_filter_check.cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def folder_of(include: str) -> str:
-    head = include.split("/")[0]
+    parent, head = include.rpartition("/")[0], include.split("/")[0]
+    if parent in ALLOWED:
+        return parent
     return head if head in ALLOWED else "sidecar/" + head
 
 

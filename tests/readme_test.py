@@ -24,7 +24,7 @@ BLOCK = re.compile(r"(?:<!-- (test|ci|e2e) -->\n)?```(\w*)\n(.*?)^```\n((?:<!-- 
                    re.MULTILINE | re.DOTALL)
 EXPECT = re.compile(r"<!-- expect: (.*?) -->")
 PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/control-api.md",
-         "docs/stream-format.md", "docs/ways-in.md")
+         "docs/stream-format.md", "docs/exec.md", "docs/ways-in.md")
 
 
 class LocalProgram(http.server.ThreadingHTTPServer):
@@ -106,7 +106,7 @@ def run_commands(source, blocks, directory):
     for (_, commands, expected), text in zip(tested, texts):
         faults += [f"the output of\n{commands}\ndoes not contain {want!r}:\n{text}"
                    for want in expected if want not in text]
-    for path in ("/hello", "/hello/again", "/for-the-client"):
+    for path in ("/hello", "/hello/again", "/for-netcat", "/for-the-client"):
         if path not in program.paths:
             faults.append(f"the local program was not asked for {path}, only for {program.paths}")
     if {"/for-tshark", "/for-the-file"} & set(program.paths):

@@ -13,7 +13,7 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 4> kLaterKeys = {"redact", "mark", "h2", "responses"};
+constexpr std::array<std::string_view, 2> kLaterKeys = {"h2", "responses"};
 
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
@@ -43,6 +43,11 @@ Poco::JSON::Object::Ptr wantObject(const std::string& key, const Poco::Dynamic::
   return object;
 }
 
+bool wantFlag(const std::string& key, const Poco::Dynamic::Var& value) {
+  if (!value.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
+  return value.extract<bool>();
+}
+
 double wantNumber(const std::string& key, const Poco::Dynamic::Var& value) {
   if (value.isEmpty() || value.isBoolean() || !value.isNumeric()) {
     throw SpecError(key, key + ": a number is wanted");
@@ -65,8 +70,16 @@ void readMethods(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::
 }
 
 void readHeaders(MirrorSpec& spec, const std::string& key, const Poco::Dynamic::Var& value) {
-  for (const auto& [name, pattern] : *wantObject(key, value)) {
-    addHeader(spec, key, name, wantString(key, pattern));
+  for (const auto& [name, patterns] : *wantObject(key, value)) {
+    if (patterns.type() != typeid(Poco::JSON::Array::Ptr)) {
+      addHeader(spec, key, name, wantString(key, patterns));
+      continue;
+    }
+    const Poco::JSON::Array::Ptr several = patterns.extract<Poco::JSON::Array::Ptr>();
+    if (several->size() == 0) throw SpecError(key, key + ": at least one pattern is wanted");
+    for (const Poco::Dynamic::Var& pattern : *several) {
+      addHeader(spec, key, name, wantString(key, pattern));
+    }
   }
   if (spec.requests.headers.empty()) throw SpecError(key, key + ": at least one header is wanted");
 }
@@ -83,12 +96,18 @@ void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "headers") {
       readHeaders(spec, key, member);
     } else if (name == "probes") {
-      if (!member.isBoolean()) throw SpecError(key, key + ": true or false is wanted");
-      spec.requests.probes = member.extract<bool>();
+      spec.requests.probes = wantFlag(key, member);
     } else {
       refuseKey(key, false);
     }
   }
+}
+
+void readRedact(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
+  for (const Poco::Dynamic::Var& item : *wantArray("redact", "names", value)) {
+    addRedaction(spec, "redact", wantString("redact", item));
+  }
+  if (spec.redact.empty()) throw SpecError("redact", "redact: at least one name is wanted");
 }
 
 void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
@@ -194,6 +213,10 @@ MirrorSpec parsePushSpec(std::string_view json) {
       const auto rate = jsonUnsigned(value);
       if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
       spec.requests.rate = checkRate(key, *rate);
+    } else if (key == "redact") {
+      readRedact(spec, value);
+    } else if (key == "mark") {
+      spec.mark = wantFlag(key, value);
     } else {
       refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
     }

@@ -51,11 +51,18 @@ struct MirrorSpec {
   Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
   std::vector<Network> sources;            // Empty: everybody.
   RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
+  /// What is hidden of requests: a header's name in lower case, "cookie:NAME", "json:PATH" (see
+  /// common/member_path.h). Each once. The agent adds what the administrator demands.
+  std::vector<std::string> redact;
+  bool mark = false;          // Delivered requests say which mirror they are from.
+  double ceilingPercent = 0;  // Filled in by the agent: the share that may be taken; 0: everything.
 
-  /// Whether the mirror is one of HTTP requests: it selects among them, or its format holds nothing
-  /// else. Else it is one of connections.
-  bool ofRequests() const {
-    return requests != RequestSelection{} ||
+  /// Whether the mirror is one of HTTP requests: it selects among them or changes them, or its
+  /// format holds nothing else. Else it is one of connections.
+  bool ofRequests() const { return selectsRequests() || !redact.empty(); }
+  /// The same, were nothing to be hidden.
+  bool selectsRequests() const {
+    return requests != RequestSelection{} || mark ||
            (to.empty() && (format == Format::kNdjson || format == Format::kHttp));
   }
 };
@@ -78,7 +85,7 @@ class SpecError : public std::invalid_argument {
 MirrorSpec parsePushSpec(std::string_view json);
 
 /// From decoded query pairs, in order. Keys as in the JSON body but flat; commas split only port,
-/// method, source and redact; `port`, `source`, `method` and `header` may repeat, others not.
+/// method, source and redact; these and `header` may repeat, others not.
 /// SpecError as above. `to` is refused here.
 MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>>& query);
 
@@ -86,8 +93,9 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
 /// parseStreamSpec.
 std::string toQuery(const MirrorSpec& spec);
 
-/// The selection as the JSON body writes it: members `filter`, `sample`, `rate`, each only if it
-/// was asked for; `filter` with the sources too.
+/// The selection as the JSON body writes it: members `filter`, `sample`, `rate`, `redact`, `mark`,
+/// each only if it was asked for; `filter` with the sources too. `sample` has "of":"connections" if
+/// the agent's ceiling samples those.
 Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec);
 
 /// Where a push mirror delivers.

@@ -4,21 +4,13 @@
 
 #include "common/quote.h"
 #include "common/units.h"
+#include "wire/redaction.h"
 
 namespace dormouse::wire {
 namespace {
 
 // Far above any agent's maximum.
 constexpr std::chrono::seconds kMostTtl = std::chrono::hours(24) * 366;
-
-/// RFC 9110, 5.6.2; at most 64 bytes.
-bool isToken(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
 
 }  // namespace
 
@@ -129,19 +121,34 @@ void addHeader(MirrorSpec& spec, const std::string& key, std::string_view name,
   spec.requests.headers.push_back({std::string(name), checkPattern(key, pattern)});
 }
 
+void addRedaction(MirrorSpec& spec, const std::string& key, std::string_view text) {
+  std::string redaction;
+  try {
+    redaction = parseRedaction(text);
+  } catch (const std::invalid_argument& error) {
+    throw SpecError(key, key + ": " + error.what());
+  }
+  if (std::find(spec.redact.begin(), spec.redact.end(), redaction) != spec.redact.end()) return;
+  if (spec.redact.size() == kMaxRules) {
+    throw SpecError(key, key + ": at most " + std::to_string(kMaxRules) + " are possible");
+  }
+  spec.redact.push_back(std::move(redaction));
+}
+
 void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
   if (!spec.requests.by.empty() && spec.requests.percent == 0) {
     throw SpecError(names.by, names.by + ": says nothing without " + names.percent);
   }
-  if (spec.ofRequests() && spec.protocol != Protocol::kTcp) {
+  // What redaction does not go together with is forbidden rather than wrong: the agent says so.
+  if (spec.selectsRequests() && spec.protocol != Protocol::kTcp) {
     throw SpecError("protocol", "protocol: HTTP requests are selected in tcp alone");
   }
-  if (spec.ofRequests() && spec.midstream == Midstream::kRaw) {
+  if (spec.selectsRequests() && spec.midstream == Midstream::kRaw) {
     throw SpecError("midstream",
                     "midstream: \"raw\" hands on bytes from the middle of requests, "
                     "among which none can be selected");
   }
-  if (spec.requests != RequestSelection{} && spec.to.empty() && spec.format == Format::kPcap) {
+  if (spec.selectsRequests() && spec.to.empty() && spec.format == Format::kPcap) {
     throw SpecError("format",
                     "format: \"pcap\" holds packets, among which no requests are selected");
   }

@@ -10,7 +10,7 @@ namespace dormouse::wire {
 
 inline constexpr std::size_t kMaxPorts = 64;
 inline constexpr std::size_t kMaxSources = 64;
-inline constexpr std::size_t kMaxRules = 16;      // Methods, and headers.
+inline constexpr std::size_t kMaxRules = 16;      // Methods, headers, and what is redacted.
 inline constexpr std::size_t kMaxPattern = 1024;  // Bytes of a regular expression.
 
 // Each takes the value of `key` as text and throws SpecError naming that key.
@@ -28,6 +28,9 @@ std::chrono::seconds checkTtl(const std::string& key, std::string_view text);
 /// Appends a port. REQUIRES: nothing of `value`; it may be any number.
 void addPort(MirrorSpec& spec, const std::string& key, std::uint64_t value);
 void addSource(MirrorSpec& spec, const std::string& key, std::string_view text);
+
+/// Appends what is to be redacted, unless it stands there already.
+void addRedaction(MirrorSpec& spec, const std::string& key, std::string_view text);
 
 void addMethod(MirrorSpec& spec, const std::string& key, std::string_view text);
 void addHeader(MirrorSpec& spec, const std::string& key, std::string_view name,

@@ -12,8 +12,9 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 2> kLaterKeys = {"redact", "responses"};
-constexpr std::array<std::string_view, 4> kRepeatable = {"port", "source", "method", "header"};
+constexpr std::array<std::string_view, 1> kLaterKeys = {"responses"};
+constexpr std::array<std::string_view, 5> kRepeatable = {"port", "source", "method", "header",
+                                                         "redact"};
 
 // Calls `take` with each of the parts between commas, empty ones included.
 template <typename Take>
@@ -63,14 +64,14 @@ void readHeader(MirrorSpec& spec, std::string_view value) {
   addHeader(spec, "header", value.substr(0, colon), value.substr(colon + 1));
 }
 
-bool readProbes(std::string_view value) {
+bool readFlag(const std::string& key, std::string_view value) {
   if (value != "true" && value != "false") {
-    throw SpecError("probes", "probes: true or false is wanted, not " + inQuotes(value));
+    throw SpecError(key, key + ": true or false is wanted, not " + inQuotes(value));
   }
   return value == "true";
 }
 
-/// The keys that select requests; false if `key` is none of them.
+/// The keys that select requests or change them; false if `key` is none of them.
 bool readSelection(MirrorSpec& spec, const std::string& key, const std::string& value) {
   RequestSelection& requests = spec.requests;
   if (key == "method") {
@@ -80,13 +81,17 @@ bool readSelection(MirrorSpec& spec, const std::string& key, const std::string& 
   } else if (key == "header") {
     readHeader(spec, value);
   } else if (key == "probes") {
-    requests.probes = readProbes(value);
+    requests.probes = readFlag(key, value);
   } else if (key == "percent") {
     requests.percent = checkPercent(key, readNumber<double>(key, value));
   } else if (key == "by") {
     requests.by = checkBy(key, value);
   } else if (key == "rate") {
     requests.rate = checkRate(key, readNumber<std::uint64_t>(key, value));
+  } else if (key == "redact") {
+    splitCommas(value, [&](std::string_view part) { addRedaction(spec, key, part); });
+  } else if (key == "mark") {
+    spec.mark = readFlag(key, value);
   } else {
     return false;
   }
@@ -128,7 +133,8 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
     const bool repeatable =
         std::find(kRepeatable.begin(), kRepeatable.end(), key) != kRepeatable.end();
     if (!seen.insert(key).second && !repeatable) {
-      throw SpecError(key, key + ": stands twice, and only port, source, method and header may");
+      throw SpecError(key,
+                      key + ": stands twice, and only port, source, method, header and redact may");
     }
     if (key == "port") {
       splitCommas(value, [&](std::string_view part) { readPort(spec, part); });
@@ -171,6 +177,8 @@ std::string toQuery(const MirrorSpec& spec) {
   if (requests.percent > 0) appendPair(query, "percent", numberText(requests.percent));
   if (!requests.by.empty()) appendPair(query, "by", requests.by);
   if (requests.rate > 0) appendPair(query, "rate", std::to_string(requests.rate));
+  for (const std::string& redaction : spec.redact) appendPair(query, "redact", redaction);
+  if (spec.mark) appendPair(query, "mark", "true");
   return query;
 }
 

@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "http/request_filter.h"
 #include "mirror/flow_mirror.h"
 #include "mirror/packet_mirror.h"
+#include "mirror/redactions.h"
+#include "mirror/request_editor.h"
 #include "sink/frames_sink.h"
 #include "sink/pcap_sink.h"
 #include "sink/push_sink.h"
@@ -28,6 +31,20 @@ std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, wire::Format fo
   return std::make_unique<sink::RequestSink>(
       loop, std::move(socket), listener,
       format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(), options);
+}
+
+/// The mirror's sink, behind an editor if the mirror edits.
+std::unique_ptr<mirror::Sink> behindEditor(const Settings& settings,
+                                           const mirror::MirrorIdentity& identity,
+                                           mirror::SinkListener& listener,
+                                           const mirror::RequestEditor::SinkFactory& makeSink) {
+  if (identity.spec.redact.empty() && !identity.spec.mark) return makeSink(listener);
+  mirror::EditorOptions options;
+  options.maxBody = settings.mirror.redactBytes;
+  if (identity.spec.mark) options.mark.append(http::kMarkBy).append(identity.id);
+  return std::make_unique<mirror::RequestEditor>(
+      http::Redactor(mirror::Redactions(identity.spec.redact).rules()), std::move(options),
+      listener, makeSink);
 }
 
 }  // namespace
@@ -56,7 +73,9 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
     return std::make_unique<mirror::FlowMirror>(
         identity, link, context.table, slot, context.ownSockets,
         [&](mirror::SinkListener& listener) {
-          return makeSink(settings, identity.spec.format, context.loop, std::move(*held), listener);
+          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+            return makeSink(settings, identity.spec.format, context.loop, std::move(*held), inner);
+          });
         });
   };
 }
@@ -75,8 +94,10 @@ DataLoop::MirrorMaker makePushMirror(const Settings& settings,
     return std::make_unique<mirror::FlowMirror>(
         identity, link, context.table, slot, context.ownSockets,
         [&](mirror::SinkListener& listener) {
-          return std::make_unique<sink::PushSink>(context.loop, clock, std::move(*held),
-                                                  context.ownSockets, listener, options);
+          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+            return std::make_unique<sink::PushSink>(context.loop, clock, std::move(*held),
+                                                    context.ownSockets, inner, options);
+          });
         });
   };
 }

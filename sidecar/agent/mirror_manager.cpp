@@ -86,10 +86,12 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
 
   const std::lock_guard lock(mutex_);
   if (shuttingDown_) throw Problem(503, "the sidecar is shutting down");
-  std::vector<std::string> owners;
-  owners.reserve(active_.size());
-  for (const auto& [id, other] : active_) owners.push_back(other.identity.owner);
-  admitOneMore(settings_, owners);
+  std::vector<Neighbour> others;
+  others.reserve(active_.size());
+  for (const auto& [id, other] : active_) {
+    others.push_back({other.identity.owner, other.identity.spec});
+  }
+  admitOneMore(settings_, others, identity.spec);
   active_[identity.id] =
       Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, false, std::nullopt};
   return identity;

@@ -7,6 +7,7 @@
 #include "common/cgroup.h"
 #include "common/units.h"
 #include "enter/entry_options.h"
+#include "wire/redaction.h"
 
 namespace dormouse::agent {
 namespace {
@@ -24,7 +25,9 @@ struct Given {
       udpIdle;
   std::uint32_t snaplen = 0;
   std::size_t maxMirrors = 0, maxPushConnections = 0, maxConnections = 0;
-  std::vector<std::string> allowPorts, allowTo;
+  double maxPercent = 0;
+  ByteSize redactBody;
+  std::vector<std::string> allowPorts, allowTo, redactHeaders;
   std::string logLevel;
 
   explicit Given(const Settings& defaults);
@@ -55,6 +58,8 @@ Given::Given(const Settings& d)
       maxMirrors(d.mirror.maxMirrors),
       maxPushConnections(d.mirror.maxPushConnections),
       maxConnections(d.reassembly.maxFlows),
+      maxPercent(d.mirror.maxPercent),
+      redactBody{d.mirror.redactBytes},
       logLevel("info") {}
 
 // A default is the variable's own value, so that it stands in one place: settings.h.
@@ -96,7 +101,14 @@ po::options_description Given::mirrors() {
       ("allow-port", po::value(&allowPorts)->composing()->value_name("PORT"),
        "a port that may be mirrored; may be repeated; none named: all but the sidecar's own")
       ("allow-to", po::value(&allowTo)->composing()->value_name("CIDR"),
-       "a network that push mirrors may connect to; may be repeated; none named: push is off");
+       "a network that push mirrors may connect to; may be repeated; none named: push is off")
+      ("max-percent", bound(maxPercent, "PERCENT"),
+       "the largest share of its connections or requests that a mirror may take")
+      ("redact-header", po::value(&redactHeaders)->composing()->value_name("NAME"),
+       "a header whose values no mirror delivers; may be repeated")
+      ("redact-body", bound(redactBody, "SIZE"),
+       "the largest body in which a mirror redacts JSON members; requests with larger ones are "
+       "skipped");
   // clang-format on
   return group;
 }
@@ -172,6 +184,19 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   mirror.maxPushConnections = given.maxPushConnections;
   mirror.linger = wholeSeconds(given.linger, "linger");
   mirror.keepEnded = wholeSeconds(given.keepEnded, "keep-ended");
+  demand(given.maxPercent > 0 && given.maxPercent <= 100,
+         "--max-percent is not above 0 and at most 100");
+  mirror.maxPercent = given.maxPercent;
+  demand(given.redactBody.bytes >= 1 << 10 && given.redactBody.bytes <= 256 << 10,
+         "--redact-body is not between 1KiB and 256KiB");
+  mirror.redactBytes = given.redactBody.bytes;
+  for (const std::string& name : given.redactHeaders) {
+    try {
+      mirror.redactHeaders.push_back(wire::parseRedactedHeader(name));
+    } catch (const std::invalid_argument& error) {
+      throw OptionError("--redact-header: " + std::string(error.what()));
+    }
+  }
   for (const std::string& port : given.allowPorts) mirror.allowedPorts.push_back(parsePort(port));
   for (const std::string& text : given.allowTo) {
     mirror.allowedTargets.push_back(demanded(

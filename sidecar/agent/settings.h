@@ -34,6 +34,9 @@ struct MirrorSettings {
   std::vector<std::uint16_t> allowedPorts;  // Empty: all.
   std::vector<Network> allowedTargets;      // Empty: push is off.
   std::vector<std::uint16_t> ownPorts;      // Control and metrics: never mirrored.
+  double maxPercent = 100;                  // Of its connections or requests, for any mirror.
+  std::vector<std::string> redactHeaders;   // In lower case; in every mirror.
+  std::size_t redactBytes = 64 << 10;       // The largest body in which JSON members are redacted.
 };
 
 /// What the agent may use in all. The limit is the container's, read from the cgroup.

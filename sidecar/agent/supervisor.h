@@ -1,6 +1,7 @@
 // The parent process that keeps a worker alive.
 #pragma once
 
+#include <climits>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,8 +17,10 @@ namespace dormouse::agent {
 ///
 /// SIGTERM and SIGINT are passed on and end the supervision with the worker's exit code; a second
 /// one kills the worker. A worker that ends with kBadStart or kFinished is not started again.
-/// Returns the process's exit code, 0 for kFinished. REQUIRES: no other thread exists yet.
-int supervise(const std::function<int()>& worker, const Log& log);
+/// Returns the process's exit code, 0 for kFinished. `mostDeaths`: after so many the supervision
+/// ends with 1: an agent that is to end by itself would not, if each new worker began to count
+/// anew. REQUIRES: no other thread exists yet.
+int supervise(const std::function<int()>& worker, const Log& log, unsigned mostDeaths = UINT_MAX);
 
 /// The worker's exit code for "this can never work": bad files named by flags, for instance.
 inline constexpr int kBadStart = 2;

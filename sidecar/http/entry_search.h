@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "common/clock.h"
@@ -53,11 +52,9 @@ class EntrySearch final : private RequestListener {
   /// REQUIRES: feed() has returned true.
   std::unique_ptr<Http1Parser> takeParser() { return std::move(parser_); }
 
-  /// How many bytes there are of a head that is not complete yet, and which.
+  /// How many bytes there are of a head that is not complete yet, and what memory they take.
   std::size_t held() const { return parser_ ? parser_->held().size() : 0; }
-  std::string heldText() const {
-    return parser_ ? std::string(parser_->held().begin(), parser_->held().end()) : std::string();
-  }
+  std::size_t memory() const { return parser_ ? sizeof(Http1Parser) + parser_->memory() : 0; }
 
  private:
   void onHead(const RequestHead& head) override;

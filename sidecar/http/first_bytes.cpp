@@ -1,13 +1,14 @@
 #include "http/first_bytes.h"
 
-#include <algorithm>
+#include <string_view>
 
 namespace dormouse::http {
 namespace {
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr std::string_view kVersion = "HTTP/1.";
-constexpr std::size_t kMaxMethod = 24;  // The longest registered one has 17.
+constexpr std::string_view kConnect = "CONNECT";
+constexpr std::string_view kVersion = "HTTP/1.?\r\n";  // '?' is 0 or 1.
+constexpr std::size_t kMaxMethod = 24;                 // The longest registered one has 17.
 
 bool isMethodChar(char c) {
   return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
@@ -19,44 +20,63 @@ bool isTargetChar(char c) {
 }
 
 /// The origin, absolute and asterisk forms; the authority form is CONNECT's alone.
-bool beginsTarget(char c, std::string_view method) {
-  if (method == "CONNECT") return isTargetChar(c);
-  return c == '/' || c == '*' || c == 'h' || c == 'H';
-}
-
-/// Judges what follows the target: "HTTP/1.1\r\n".
-FirstBytes judgeVersion(std::string_view rest) {
-  const std::size_t known = std::min(rest.size(), kVersion.size());
-  if (rest.substr(0, known) != kVersion.substr(0, known)) return FirstBytes::kOther;
-  rest.remove_prefix(known);
-  if (rest.empty()) return FirstBytes::kUndecided;
-  if (rest[0] != '0' && rest[0] != '1') return FirstBytes::kOther;
-  rest.remove_prefix(1);
-  constexpr std::string_view kEnd = "\r\n";
-  const std::size_t end = std::min(rest.size(), kEnd.size());
-  if (rest.substr(0, end) != kEnd.substr(0, end)) return FirstBytes::kOther;
-  return end == kEnd.size() ? FirstBytes::kHttp1 : FirstBytes::kUndecided;
+bool beginsTarget(char c, bool isConnect) {
+  return isConnect ? isTargetChar(c) : c == '/' || c == '*' || c == 'h' || c == 'H';
 }
 
 }  // namespace
 
-FirstBytes judgeFirstBytes(std::string_view bytes) {
-  const std::size_t known = std::min(bytes.size(), kPreface.size());
-  if (bytes.substr(0, known) == kPreface.substr(0, known)) {
-    return known == kPreface.size() ? FirstBytes::kHttp2 : FirstBytes::kUndecided;
+FirstBytes FirstBytesJudge::feed(std::span<const std::uint8_t> bytes) {
+  for (const std::uint8_t byte : bytes) {
+    if (answer_ != FirstBytes::kUndecided) break;
+    answer_ = afterByte(static_cast<char>(byte));
   }
-  const std::size_t method = static_cast<std::size_t>(
-      std::find_if_not(bytes.begin(), bytes.end(), isMethodChar) - bytes.begin());
-  if (method > kMaxMethod) return FirstBytes::kOther;
-  if (method == bytes.size()) return FirstBytes::kUndecided;
-  if (method == 0 || bytes[method] != ' ') return FirstBytes::kOther;
-  const std::string_view rest = bytes.substr(method + 1);
-  if (rest.empty()) return FirstBytes::kUndecided;
-  if (!beginsTarget(rest[0], bytes.substr(0, method))) return FirstBytes::kOther;
-  const auto* const end = std::find_if_not(rest.begin(), rest.end(), isTargetChar);
-  if (end == rest.end()) return FirstBytes::kUndecided;
-  if (*end != ' ') return FirstBytes::kOther;
-  return judgeVersion(rest.substr(static_cast<std::size_t>(end - rest.begin()) + 1));
+  return answer_;
+}
+
+FirstBytes FirstBytesJudge::afterByte(char c) {
+  if (line_ == FirstBytes::kUndecided) line_ = onLine(c);
+  if (!maybePreface_) return line_;
+  maybePreface_ = c == kPreface[count_];
+  if (!maybePreface_) return line_;
+  return ++count_ == kPreface.size() ? FirstBytes::kHttp2 : FirstBytes::kUndecided;
+}
+
+FirstBytes FirstBytesJudge::onLine(char c) {
+  switch (expect_) {
+    case Expect::kMethod:
+      return inMethod(c);
+    case Expect::kTargetBegin:
+      expect_ = Expect::kTarget;
+      return beginsTarget(c, maybeConnect_) ? FirstBytes::kUndecided : FirstBytes::kOther;
+    case Expect::kTarget:
+      if (c == ' ') expect_ = Expect::kVersion;
+      return c == ' ' || isTargetChar(c) ? FirstBytes::kUndecided : FirstBytes::kOther;
+    case Expect::kVersion:
+      return inVersion(c);
+  }
+  return FirstBytes::kOther;
+}
+
+FirstBytes FirstBytesJudge::inMethod(char c) {
+  if (c == ' ') {
+    if (wordLength_ == 0) return FirstBytes::kOther;
+    maybeConnect_ = maybeConnect_ && wordLength_ == kConnect.size();
+    expect_ = Expect::kTargetBegin;
+    wordLength_ = 0;
+    return FirstBytes::kUndecided;
+  }
+  if (!isMethodChar(c) || wordLength_ == kMaxMethod) return FirstBytes::kOther;
+  maybeConnect_ = maybeConnect_ && wordLength_ < kConnect.size() && c == kConnect[wordLength_];
+  ++wordLength_;
+  return FirstBytes::kUndecided;
+}
+
+FirstBytes FirstBytesJudge::inVersion(char c) {
+  const char wanted = kVersion[wordLength_];
+  const bool right = wanted == '?' ? c == '0' || c == '1' : c == wanted;
+  if (!right) return FirstBytes::kOther;
+  return ++wordLength_ == kVersion.size() ? FirstBytes::kHttp1 : FirstBytes::kUndecided;
 }
 
 }  // namespace dormouse::http

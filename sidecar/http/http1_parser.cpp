@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "http/first_bytes.h"
 #include "http/head_parser.h"
 
 namespace dormouse::http {
@@ -45,8 +44,9 @@ void Http1Parser::takeHead(Bytes& bytes, RequestListener& listener) {
   const bool inPlace = held_.empty() && end != 0;
   const std::size_t taken = inPlace ? end : hold(end == 0 ? bytes : bytes.first(end));
   const Bytes head = inPlace ? bytes.first(end) : held();
+  const Bytes fresh = bytes.first(taken);
   bytes = bytes.subspan(taken);
-  if (state_ == State::kDeciding && !decide(head)) {
+  if (state_ == State::kDeciding && !decide(fresh)) {
     listener.onOther(head);
     return release();
   }
@@ -82,8 +82,8 @@ std::size_t Http1Parser::findHeadEnd(Bytes bytes) {
   return 0;
 }
 
-bool Http1Parser::decide(Bytes first) {
-  switch (judgeFirstBytes(textOf(first))) {
+bool Http1Parser::decide(Bytes bytes) {
+  switch (judge_.feed(bytes)) {
     case FirstBytes::kUndecided:
       return true;
     case FirstBytes::kHttp1:
@@ -139,6 +139,7 @@ void Http1Parser::endRequest(RequestListener& listener) {
     state_ = State::kTunnel;
   } else if (upgrade_) {
     state_ = State::kDeciding;
+    judge_ = {};
     upgrading_ = true;
   }
   listener.onRequestEnd();

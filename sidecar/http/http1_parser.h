@@ -8,6 +8,7 @@
 #include <string>
 
 #include "http/chunked_body.h"
+#include "http/first_bytes.h"
 #include "http/request_head.h"
 
 namespace dormouse::http {
@@ -72,6 +73,8 @@ class Http1Parser {
   bool midRequest() const { return inBody_ || !held_.empty(); }
   /// Bytes that have come and wait for the rest of their line or head.
   std::span<const std::uint8_t> held() const;
+  /// Bytes of memory that these take.
+  std::size_t memory() const { return held_.capacity(); }
 
  private:
   // Each takes what it can use from the front of `bytes`.
@@ -80,8 +83,9 @@ class Http1Parser {
 
   /// The end of the head within `bytes`, or 0 if it is not there.
   std::size_t findHeadEnd(std::span<const std::uint8_t> bytes);
-  /// False, and the state has changed, if the bytes so far are no HTTP/1.
-  bool decide(std::span<const std::uint8_t> first);
+  /// The next of the first bytes. False, and the state has changed, if with these they are no
+  /// HTTP/1.
+  bool decide(std::span<const std::uint8_t> bytes);
   void beginRequest(std::span<const std::uint8_t> head, RequestListener& listener);
   void endRequest(RequestListener& listener);
   /// Returns how many of them were taken: fewer only if they exceed the limit.
@@ -90,6 +94,7 @@ class Http1Parser {
   void fail(std::string why);
 
   State state_;
+  FirstBytesJudge judge_;   // While it is kDeciding.
   bool upgrading_ = false;  // Deciding again: the last request asked for another protocol.
   bool inBody_ = false;
   bool upgrade_ = false;               // The present request asks for another protocol.

@@ -8,15 +8,12 @@
 namespace dormouse::http {
 namespace {
 
-// Of one compiled expression, its states included (RE2's own default is 8 MiB).
-constexpr std::int64_t kMaxPatternMemory = 256 << 10;
-
 std::unique_ptr<const re2::RE2> compile(const std::string& part, const std::string& pattern) {
   re2::RE2::Options options;
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
   options.set_never_capture(true);
-  options.set_max_mem(kMaxPatternMemory);
+  options.set_max_mem(RequestFilter::kPatternMemory);
   auto compiled = std::make_unique<const re2::RE2>(pattern, options);
   if (!compiled->ok()) {
     throw PatternError(part, "not a regular expression that RE2 takes: " + compiled->error());
@@ -73,9 +70,13 @@ bool RequestFilter::matches(const RequestHead& head) const {
   if (rules.path && !found(*rules.path, pathOf(head.target))) return false;
   return std::all_of(
       rules.headers.begin(), rules.headers.end(), [&head](const Compiled::Header& wanted) {
-        return std::any_of(head.fields.begin(), head.fields.end(), [&](const HeaderField& field) {
-          return sameName(field.name, wanted.name) && found(*wanted.pattern, field.value);
-        });
+        const bool inField =
+            std::any_of(head.fields.begin(), head.fields.end(), [&](const HeaderField& field) {
+              return sameName(field.name, wanted.name) && found(*wanted.pattern, field.value);
+            });
+        // What HTTP/2 sends instead of a Host field.
+        return inField || (!head.authority.empty() && sameName(wanted.name, "host") &&
+                           found(*wanted.pattern, head.authority));
       });
 }
 
@@ -86,7 +87,8 @@ bool isProbe(const RequestHead& head) {
 
 bool isMirrored(const RequestHead& head) {
   return std::any_of(head.fields.begin(), head.fields.end(), [](const HeaderField& field) {
-    return sameName(field.name, "x-mirrored-by") && field.value.starts_with("dormouse/");
+    // Anywhere: what stood before it may have been joined to it by a proxy.
+    return sameName(field.name, kMark) && field.value.find(kMarkBy) != std::string_view::npos;
   });
 }
 

@@ -1,6 +1,7 @@
 // Which requests a mirror selects by what stands in their heads.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,6 +39,10 @@ class PatternError : public std::invalid_argument {
 /// anywhere in the text unless they are anchored. Bytes, not UTF-8. Owned by a mirror, one thread.
 class RequestFilter {
  public:
+  /// What one compiled expression may take, its states included (RE2's own default is 8 MiB). One
+  /// that would need more is refused, or searched more slowly.
+  static constexpr std::size_t kPatternMemory = 256 << 10;
+
   /// Throws PatternError.
   explicit RequestFilter(const FilterRules& rules);
   ~RequestFilter();
@@ -54,8 +59,13 @@ class RequestFilter {
 /// Sent by the kubelet: User-Agent begins with "kube-probe/".
 bool isProbe(const RequestHead& head);
 
-/// Delivered by a mirror already: x-mirrored-by begins with "dormouse/". Such a request is never
-/// mirrored again, or two mirrors could feed each other forever.
+/// The header of a request that a mirror with `mark` has delivered, and how its value begins; the
+/// mirror's id follows.
+inline constexpr std::string_view kMark = "x-mirrored-by";
+inline constexpr std::string_view kMarkBy = "dormouse/";
+
+/// Delivered by a mirror already: it has the mark. Such a request is never mirrored again, or two
+/// mirrors could feed each other forever.
 bool isMirrored(const RequestHead& head);
 
 }  // namespace dormouse::http

@@ -17,9 +17,20 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::size_t headSize(const RequestHead& head) {
+  if (!head.isHttp2()) return head.bytes.size();
+  constexpr std::size_t kBetween = 4;  // ": " and the line's end.
+  std::size_t size = head.method.size() + head.target.size() + head.scheme.size() +
+                     head.authority.size() + head.protocol.size() + 5 * kBetween;
+  for (const HeaderField& field : head.fields) {
+    size += field.name.size() + field.value.size() + kBetween;
+  }
+  return size;
+}
+
 std::size_t sizeUpTo(const RequestHead& head, std::size_t limit) {
   // Cut first: a client may announce any number, and the sum would wrap.
-  const std::size_t fromHead = std::min(head.bytes.size(), limit);
+  const std::size_t fromHead = std::min(headSize(head), limit);
   const std::uint64_t body = std::min<std::uint64_t>(head.length.value_or(0), limit - fromHead);
   return fromHead + static_cast<std::size_t>(body);
 }
@@ -33,6 +44,8 @@ std::optional<std::string_view> findField(const RequestHead& head, std::string_v
   for (const HeaderField& field : head.fields) {
     if (sameName(field.name, name)) return field.value;
   }
+  // RFC 9113, 8.3.1: it stands for the Host field of HTTP/1.
+  if (!head.authority.empty() && sameName(name, "host")) return head.authority;
   return std::nullopt;
 }
 

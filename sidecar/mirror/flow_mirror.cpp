@@ -20,7 +20,7 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       link_(link),
       table_(table),
       slot_(slot),
-      selection_(identity_.spec.sources, ownSockets),
+      selection_(identity_.spec, ownSockets),
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
@@ -72,9 +72,10 @@ TimePoint FlowMirror::flush(TimePoint now) {
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
-  if (!selection_.contains(key.client)) {
-    ledger_.connections.skip(Reason::kFiltered);
-    return Reason::kFiltered;
+  const Reason leftOut = selection_.judge(key.client, key.server);
+  if (leftOut != Reason::kNone) {
+    ledger_.connections.skip(leftOut);
+    return leftOut;
   }
   ++ledger_.connections.seen;
   ++ledger_.connections.open;
@@ -192,18 +193,18 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     handle = find(flow.id);
   }
   if (connections_[handle].staged) {
-    const Reason fate = stage_->end(handle, reason);
+    reason = stage_->end(handle, reason);
     if (!stage_->inSink(handle)) {
-      release(handle, fate);
-      settleFlow(flow, fate);
+      release(handle, reason);
+      settleFlow(flow, reason);
       return;
     }
   }
   closeInSink(flow, handle, reason, reset);
 }
 
-void FlowMirror::onRequestSettled(ConnectionHandle handle, Reason fate) {
-  if (stage_) stage_->onRequestSettled(handle, fate);
+void FlowMirror::onRequestSettled(RequestId, Reason fate) {
+  if (stage_) stage_->onRequestSettled(fate);
 }
 
 void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
@@ -272,7 +273,7 @@ ConnectionHandle FlowMirror::allocate(reassembly::FlowId flow) {
 void FlowMirror::release(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
   if (connection.staged) {
-    stage_->settleRest(handle, fate);
+    stage_->settleUnfinished(handle, fate);
     stage_->remove(handle);
   }
   const std::uint32_t index = connection.flow.index;

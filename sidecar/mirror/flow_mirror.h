@@ -41,7 +41,9 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   void onPacket(const capture::RawPacket& raw) override;
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
-  bool settled() const override { return ledger_.connections.open == 0; }
+  bool settled() const override {
+    return ledger_.connections.open == 0 && ledger_.requests.open == 0;
+  }
   void finish() override;
   bool done() const override { return sink_->done(); }
   const std::string& lostPurpose() const override { return lostPurpose_; }
@@ -63,7 +65,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
-  void onRequestSettled(ConnectionHandle handle, Reason fate) override;
+  void onRequestSettled(RequestId request, Reason fate) override;
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 
   Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
@@ -86,7 +88,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// The connection of a flow, or kNoConnection.
   ConnectionHandle find(reassembly::FlowId flow) const;
   ConnectionHandle allocate(reassembly::FlowId flow);
-  /// The connection is over; its requests whose fate is not known share its own.
+  /// The connection is over, and its unfinished request with it.
   void release(ConnectionHandle handle, Reason fate);
 
   static constexpr ConnectionHandle kNoConnection = 0xffffffff;

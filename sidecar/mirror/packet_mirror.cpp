@@ -13,25 +13,27 @@ PacketMirror::PacketMirror(MirrorIdentity identity, capture::LinkType link,
                            const OwnSockets& ownSockets, const SinkFactory& makeSink)
     : identity_(std::move(identity)),
       link_(link),
-      selection_(identity_.spec.sources, ownSockets),
+      selection_(identity_.spec, ownSockets),
       sink_(makeSink(*this)) {}
 
-bool PacketMirror::selects(const capture::RawPacket& raw) const {
+Reason PacketMirror::judge(const capture::RawPacket& raw) const {
   capture::Packet packet;
   const capture::Decoded decoded = capture::decode(link_, raw, packet);
   if (decoded != capture::Decoded::kPacket && decoded != capture::Decoded::kFragment) {
     // Nobody's address can be read from it: shown to who asked for everything.
-    return identity_.spec.sources.empty();
+    return selection_.everything() ? Reason::kNone : Reason::kFiltered;
   }
   const auto& ports = identity_.spec.ports;
   const bool toServer = !packet.outbound && std::find(ports.begin(), ports.end(),
                                                       packet.destination.port) != ports.end();
-  return selection_.contains(toServer ? packet.source : packet.destination);
+  return toServer ? selection_.judge(packet.source, packet.destination)
+                  : selection_.judge(packet.destination, packet.source);
 }
 
 void PacketMirror::onPacket(const capture::RawPacket& raw) {
-  if (!selects(raw)) {
-    ledger_.packets.skip(Reason::kFiltered);
+  const Reason leftOut = judge(raw);
+  if (leftOut != Reason::kNone) {
+    ledger_.packets.skip(leftOut);
     return;
   }
   ++ledger_.packets.seen;

@@ -34,8 +34,8 @@ class PacketMirror final : public Mirror, private PacketSinkListener {
   void noteEnd(const std::string& because) override { endedBecause_ = because; }
 
  private:
-  /// Whether the mirror's filter selects the packet, whichever way it goes.
-  bool selects(const capture::RawPacket& raw) const;
+  /// Whether the mirror selects the packet, whichever way it goes: kNone, or why not.
+  Reason judge(const capture::RawPacket& raw) const;
   void onPacketsSettled(Reason fate, std::uint64_t count) override;
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
 

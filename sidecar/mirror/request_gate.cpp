@@ -27,14 +27,22 @@ http::SampleKey keyOf(const std::string& by) {
 
 }  // namespace
 
-RequestGate::RequestGate(const wire::RequestSelection& selection) : filter_(rulesOf(selection)) {
+RequestGate::RequestGate(const wire::MirrorSpec& spec) : filter_(rulesOf(spec.requests)) {
+  const wire::RequestSelection& selection = spec.requests;
   if (selection.percent > 0) sampler_.emplace(selection.percent, keyOf(selection.by));
+  if (spec.ceilingPercent > 0 && !selection.by.empty()) ceiling_.emplace(spec.ceilingPercent);
   if (selection.rate > 0) cap_.emplace(selection.rate);
+}
+
+std::size_t RequestGate::memoryFor(const wire::RequestSelection& selection) {
+  const std::size_t patterns = selection.headers.size() + (selection.path.empty() ? 0 : 1);
+  return patterns * http::RequestFilter::kPatternMemory;
 }
 
 Reason RequestGate::select(const http::RequestHead& head) {
   if (!filter_.matches(head)) return Reason::kFiltered;
-  if (sampler_ && !sampler_->contains(head)) return Reason::kSampledOut;
+  const bool sampled = !sampler_ || sampler_->contains(head);
+  if (ceiling_ ? !ceiling_->take(sampled) : !sampled) return Reason::kSampledOut;
   return Reason::kNone;
 }
 

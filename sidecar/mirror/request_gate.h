@@ -1,6 +1,7 @@
 // Which requests a mirror takes: filter, sample, rate.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "common/clock.h"
@@ -8,6 +9,7 @@
 #include "http/rate_cap.h"
 #include "http/request_filter.h"
 #include "http/sampler.h"
+#include "http/share_cap.h"
 #include "wire/mirror_spec.h"
 
 namespace dormouse::mirror {
@@ -17,8 +19,11 @@ namespace dormouse::mirror {
 /// would take.
 class RequestGate {
  public:
-  /// Throws http::PatternError.
-  explicit RequestGate(const wire::RequestSelection& selection);
+  /// Of the mirror's `requests`, within its `ceilingPercent`. Throws http::PatternError.
+  explicit RequestGate(const wire::MirrorSpec& spec);
+
+  /// Bytes that a gate for this selection may take, in its regular expressions above all.
+  static std::size_t memoryFor(const wire::RequestSelection& selection);
 
   /// kNone: the request is selected; else kFiltered or kSampledOut.
   Reason select(const http::RequestHead& head);
@@ -28,6 +33,7 @@ class RequestGate {
  private:
   http::RequestFilter filter_;
   std::optional<http::Sampler> sampler_;
+  std::optional<http::ShareCap> ceiling_;  // Only over a sample by a key: no other exceeds it.
   std::optional<http::RateCap> cap_;
 };
 

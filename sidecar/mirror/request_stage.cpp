@@ -13,9 +13,10 @@ using ParserState = http::Http1Parser::State;
 RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
     : protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
+      redacted_(!spec.redact.empty()),
       sink_(sink),
       ledger_(ledger),
-      gate_(spec.requests) {}
+      gate_(spec) {}
 
 void RequestStage::add(ConnectionHandle handle, bool fromStart) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
@@ -45,7 +46,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
                                   Nanos sinceWake) {
-  if (connection.tunnel) return connection.taking ? pass(bytes) : Reason::kNone;
+  if (connection.tunnel) return connection.taking ? passOther(bytes) : Reason::kNone;
   if (connection.search) {
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
@@ -77,18 +78,21 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
 Reason RequestStage::feedOpen(Connection& connection, std::span<const std::uint8_t> bytes,
                               Nanos sinceWake) {
   if (connection.search) {
-    const std::string held = connection.search->heldText();
+    const std::size_t held = connection.search->held();
     const http::EntrySearch::Segment segment{flow_->answered, flow_->bytes == 0, sinceWake};
     if (!connection.search->feed(bytes, segment, *this)) return Reason::kNone;
     connection.search.reset();
     connection.isHttp = true;
-    const Reason refused = openInSink();
-    if (refused != Reason::kNone) return refused;
-    if (!held.empty()) {
-      pass({reinterpret_cast<const std::uint8_t*>(held.data()), held.size()});
-    }
+    bytes = bytes.subspan(entry_ - held);  // The first head has been passed.
   }
-  return refusal_ == Reason::kNone ? pass(bytes) : refusal_;
+  return refusal_ == Reason::kNone && !bytes.empty() ? pass(bytes) : refusal_;
+}
+
+void RequestStage::enter(const http::RequestHead& head) {
+  if (connections_[handle_].inSink || refusal_ != Reason::kNone) return;
+  entry_ = head.bytes.size();
+  refusal_ = openInSink();
+  if (refusal_ == Reason::kNone) pass(head.bytes);
 }
 
 Reason RequestStage::openInSink() {
@@ -113,11 +117,17 @@ Reason RequestStage::pass(std::span<const std::uint8_t> bytes) {
   return refusal_;
 }
 
+Reason RequestStage::passOther(std::span<const std::uint8_t> bytes) {
+  if (!redacted_) return pass(bytes);
+  return refusal_ = Reason::kRedactionNeedsHttp;
+}
+
 void RequestStage::onHead(const http::RequestHead& head) {
-  if (!ofRequests_) return;
+  if (!ofRequests_) return enter(head);
   Connection& connection = connections_[handle_];
   connection.isHttp = connection.inRequest = true;
   connection.taking = false;
+  ++connection.number;
   if (refusal_ != Reason::kNone) return;
   const RequestInfo request{head, flow_->timestamp};
   Reason reason = gate_.select(head);
@@ -125,7 +135,7 @@ void RequestStage::onHead(const http::RequestHead& head) {
   if (reason == Reason::kNone) reason = gate_.admit(now_);
   if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
   if (reason == Reason::kNone) {
-    reason = refusal_ = sink_.beginRequest(handle_, request);
+    reason = refusal_ = sink_.beginRequest({handle_, connection.number}, request);
     if (reason != Reason::kNone) connection.inSink = false;
   }
   if (reason != Reason::kNone) {
@@ -135,9 +145,8 @@ void RequestStage::onHead(const http::RequestHead& head) {
   }
   ++ledger_.requests.seen;
   ++ledger_.requests.open;
-  ++connection.open;
   connection.taking = true;
-  ledger_.bytes += head.bytes.size();
+  ledger_.bytes += http::headSize(head);
 }
 
 void RequestStage::onBody(std::span<const std::uint8_t> raw,
@@ -155,27 +164,30 @@ void RequestStage::passCollected() {
 void RequestStage::passBody(std::span<const std::uint8_t> raw,
                             std::span<const std::uint8_t> content) {
   Connection& connection = connections_[handle_];
-  refusal_ = sink_.requestBody(handle_, raw, content);
+  refusal_ = sink_.requestBody({handle_, connection.number}, raw, content);
   if (refusal_ == Reason::kNone) {
     ledger_.bytes += raw.size();
   } else {
-    connection.taking = connection.inSink = false;
+    settleUnfinished(handle_, refusal_);  // Its end may come within the same bytes.
+    connection.inSink = false;
   }
 }
 
 void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
-  connection.inRequest = false;
   passCollected();
-  if (connection.taking && refusal_ == Reason::kNone) sink_.endRequest(handle_);
+  connection.inRequest = false;
+  if (connection.taking && refusal_ == Reason::kNone) {
+    sink_.endRequest({handle_, connection.number}, {});
+  }
 }
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
   const Connection& connection = connections_[handle_];
   if (!connection.isHttp) {
-    refusal_ = ofRequests_ ? Reason::kFiltered : Reason::kNone;
+    if (ofRequests_) refusal_ = redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
   } else if (connection.taking && refusal_ == Reason::kNone) {
-    pass(bytes);
+    passOther(bytes);
   }
 }
 
@@ -191,41 +203,39 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
   const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
   if (connection.inRequest && connection.taking) {
-    ledger_.requests.settle(unfinished);
-    --connection.open;
+    settleUnfinished(handle, unfinished);
   } else if (!connection.inRequest && connection.parser && state == ParserState::kHttp) {
     ledger_.requests.skip(unfinished);  // Its head was not complete.
     connection.leftOut = unfinished;
   } else if (connection.taking && state == ParserState::kDeciding && reason == Reason::kNone &&
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
-    reason = pass(connection.parser->held());
+    reason = passOther(connection.parser->held());
   }
   const bool notJoined = connection.search != nullptr;
   // The sink may take its time to settle the connection: nothing else is kept for as long.
   connection.search.reset();
   connection.parser.reset();
   memory_.give(std::exchange(connection.charge, 0));
+  if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
   if (reason != Reason::kNone) return reason;
+  if (connection.leftOut != Reason::kNone) return connection.leftOut;
   // Ended before it was clear that it is HTTP, it was not.
-  return connection.leftOut != Reason::kNone ? connection.leftOut : Reason::kFiltered;
+  return redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
 }
 
-void RequestStage::onRequestSettled(ConnectionHandle handle, Reason fate) {
-  if (handle >= connections_.size() || connections_[handle].open == 0) return;
-  --connections_[handle].open;
+void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {
+  Connection& connection = connections_[handle];
+  if (!connection.inRequest || !connection.taking) return;
+  connection.taking = false;
   ledger_.requests.settle(fate);
-}
-
-void RequestStage::settleRest(ConnectionHandle handle, Reason fate) {
-  ledger_.requests.settle(fate, std::exchange(connections_[handle].open, 0));
 }
 
 bool RequestStage::recharge(Connection& connection) {
   std::size_t charge = 0;
-  if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->held();
-  if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->held().size();
+  if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->memory();
+  if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->memory();
   memory_.give(std::exchange(connection.charge, 0));
   if (!memory_.take(charge)) return false;
   connection.charge = charge;

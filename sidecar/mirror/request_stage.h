@@ -41,26 +41,26 @@ class RequestStage final : private http::RequestListener {
   /// whether the sink still has to be told.
   Reason feed(ConnectionHandle handle, const reassembly::FlowView& flow,
               std::span<const std::uint8_t> bytes, TimePoint now, Nanos sinceWake);
-  /// The connection has ended, for that reason or by itself (kNone). From now on only its requests
-  /// whose fate is open are remembered. Returns its fate; meaningless if inSink(), for then the
-  /// sink will tell.
+  /// The connection has ended, for that reason or by itself (kNone). From now on nothing of it is
+  /// remembered: the sink tells the fates of its requests whatever becomes of it. Returns its fate,
+  /// or if inSink() the reason that the sink is to close it for: the fate is the sink's to tell.
   Reason end(ConnectionHandle handle, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
   /// Connections whose entry is not found yet.
   std::size_t waiting() const;
 
-  /// The sink knows the fate of the connection's oldest request whose fate was open.
-  void onRequestSettled(ConnectionHandle handle, Reason fate);
-  /// The connection's fate: that of all its requests whose own is not known.
-  void settleRest(ConnectionHandle handle, Reason fate);
+  /// The sink knows the fate of a request.
+  void onRequestSettled(Reason fate) { ledger_.requests.settle(fate); }
+  /// The connection is over for that reason, and with it a request that has begun and not ended.
+  void settleUnfinished(ConnectionHandle handle, Reason fate);
 
  private:
   struct Connection {
     std::unique_ptr<http::EntrySearch> search;  // Until the entry into an open connection is found.
     std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
     std::size_t charge = 0;                     // What both take of memory_.
-    std::uint32_t open = 0;                     // Requests taken whose fate is not known.
+    std::uint32_t number = 0;                   // Of its latest request.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
     bool fromStart = true;
     bool isHttp = false;     // A request has come.
@@ -78,15 +78,20 @@ class RequestStage final : private http::RequestListener {
   Reason feedRequests(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason feedOpen(Connection& connection, std::span<const std::uint8_t> bytes, Nanos sinceWake);
   Reason openInSink();
+  /// The first head of a connection that goes to the sink as it is.
+  void enter(const http::RequestHead& head);
   void passBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content);
   /// Hands on what onBody() has collected, if anything.
   void passCollected();
   Reason pass(std::span<const std::uint8_t> bytes);
+  /// Bytes of a tunnel.
+  Reason passOther(std::span<const std::uint8_t> bytes);
   /// Makes the charge what the connection takes now. False if that is more than there is.
   bool recharge(Connection& connection);
 
   const wire::Protocol protocol_;
   const bool ofRequests_;
+  const bool redacted_;  // Nothing leaves but requests.
   Sink& sink_;
   wire::Ledger& ledger_;
   RequestGate gate_;
@@ -98,6 +103,7 @@ class RequestStage final : private http::RequestListener {
   const reassembly::FlowView* flow_ = nullptr;
   TimePoint now_;
   Reason refusal_ = Reason::kNone;
+  std::size_t entry_ = 0;               // Bytes of the head that enter() has passed.
   std::span<const std::uint8_t> body_;  // Collected for a sink that does not want the content.
 };
 

@@ -19,9 +19,19 @@ namespace dormouse::mirror {
 /// The mirror's name for one of its connections, chosen by the mirror, unique until settled.
 using ConnectionHandle = std::uint32_t;
 
+/// The mirror's name for one request. Numbers rise within a connection, from 1 on, and are used
+/// once; not all are.
+struct RequestId {
+  ConnectionHandle connection = 0;
+  std::uint32_t number = 0;
+
+  bool operator==(const RequestId&) const = default;
+};
+
 struct ConnectionInfo {
   wire::Protocol protocol = wire::Protocol::kTcp;
   bool fromStart = true;
+  bool http2 = false;  // Its requests are those of HTTP/2; they have no raw bytes.
   WallTime timestamp;
   Endpoint client;
   Endpoint server;
@@ -42,18 +52,19 @@ class SinkListener {
   /// free afterwards. Called once for each connection that open() took and whose data() was not
   /// refused. May come before close(): the other end refused or went away.
   virtual void onSettled(ConnectionHandle handle, Reason fate) = 0;
-  /// The fate of one request of this connection that beginRequest() took, whichever. What is not
-  /// told before onSettled(), or before a refusal, shares the connection's fate.
-  virtual void onRequestSettled(ConnectionHandle handle, Reason fate) = 0;
+  /// The fate of one request. Told once for each after its endRequest(), whatever becomes of its
+  /// connection: it may come after onSettled(), or after a refusal. A request that has not ended by
+  /// then is the mirror's to count.
+  virtual void onRequestSettled(RequestId request, Reason fate) = 0;
   /// The sink as a whole is lost (the stream's reader went away): the mirror has no purpose left.
   virtual void onSinkGone(std::string_view why) = 0;
 };
 
-/// Takes TCP connections and UDP flows. Owned by its mirror; data thread only. Nothing here blocks
-/// and nothing pushes back: what does not fit is refused with a reason.
-class Sink {
+/// Takes TCP connections and UDP flows. Nothing here blocks and nothing pushes back: what does not
+/// fit is refused with a reason.
+class ConnectionIntake {
  public:
-  virtual ~Sink() = default;
+  virtual ~ConnectionIntake() = default;
   /// A connection begins, right before its first bytes. kNone: taken. Else it is not, and settled
   /// with that reason (kOverBudget, kSinkRefused).
   virtual Reason open(ConnectionHandle handle, const ConnectionInfo& info) = 0;
@@ -61,24 +72,41 @@ class Sink {
   /// and the whole connection is shed and settled with that reason; the other end learns that it
   /// was cut.
   virtual Reason data(ConnectionHandle handle, std::span<const std::uint8_t> bytes) = 0;
-  // In a mirror of requests these five stand for data(), which then only brings the bytes after an
-  // Upgrade or CONNECT.
+  /// The original connection is over: kNone, it came to its own end; else it is cut for that
+  /// reason. onSettled follows, sooner or later.
+  virtual void close(ConnectionHandle handle, Reason reason, bool reset) = 0;
+};
+
+/// Takes the requests of connections whose requests are followed; there data() only brings the
+/// bytes after an Upgrade or CONNECT. Those of one HTTP/1 connection come one after the other;
+/// those of an HTTP/2 connection overlap.
+class RequestIntake {
+ public:
+  virtual ~RequestIntake() = default;
   /// Before a request begins. kNone: it would be taken. Else why it alone is left out: kOverBudget
   /// if it does not fit as a whole, kFiltered if the format cannot carry it.
   virtual Reason judgeRequest(const RequestInfo& request) = 0;
   /// A request begins, its connection open. As data().
-  virtual Reason beginRequest(ConnectionHandle handle, const RequestInfo& request) = 0;
-  /// Whether requestBody()'s content matters. If not it may be empty, and raw is as long as can be.
+  virtual Reason beginRequest(RequestId id, const RequestInfo& request) = 0;
+  /// Whether an HTTP/1 requestBody()'s content matters. If not it may be empty, and raw is as long
+  /// as can be.
   virtual bool wantsContent() const = 0;
-  /// The next bytes of its body: as they were sent, and the content among them. As data().
-  virtual Reason requestBody(ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  /// The next bytes of its body: as they were sent (HTTP/1 only), and the content among them. As
+  /// data().
+  virtual Reason requestBody(RequestId id, std::span<const std::uint8_t> raw,
                              std::span<const std::uint8_t> content) = 0;
-  /// It is whole: onRequestSettled() follows, sooner or later. Not called for one that is broken
-  /// off by close().
-  virtual void endRequest(ConnectionHandle handle) = 0;
-  /// The original connection is over: kNone, it came to its own end; else it is cut for that
-  /// reason. onSettled follows, sooner or later.
-  virtual void close(ConnectionHandle handle, Reason reason, bool reset) = 0;
+  /// It is whole: onRequestSettled() follows, sooner or later. `trailers`: of HTTP/2, valid during
+  /// the call; those of HTTP/1 are among the raw bytes. Not called for one that is broken off by
+  /// cancelRequest() or close().
+  virtual void endRequest(RequestId id, std::span<const http::HeaderField> trailers) = 0;
+  /// It alone is broken off before its end, its connection goes on (RST_STREAM; HTTP/2 only). The
+  /// mirror counts it under that reason: nothing more is told of it.
+  virtual void cancelRequest(RequestId id, Reason reason) = 0;
+};
+
+/// Where a mirror's bytes go. Owned by its mirror; data thread only.
+class Sink : public ConnectionIntake, public RequestIntake {
+ public:
   /// The end of a batch: the time to write. Also the sink's clock: it ends what has waited too
   /// long. Returns when to be called again at the latest; TimePoint::max() if nothing waits.
   virtual TimePoint flush(TimePoint now) = 0;

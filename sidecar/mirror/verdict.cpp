@@ -32,8 +32,7 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kJoinedLate:
       return things + were + "open before the mirror; new connections will be seen";
     case Reason::kSinkRefused:
-      return (trouble.empty() ? std::string("the destination refused") : std::string(trouble)) +
-             ": " + things + " skipped";
+      return std::string(trouble) + ": " + things + " skipped";
     case Reason::kSinkClosed:
       return things + were + "closed by the receiver before everything was written";
     case Reason::kOverBudget:
@@ -53,6 +52,10 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kRateCapped:
       return things + were + "above the rate of " + std::to_string(spec.requests.rate) +
              " a second";
+    case Reason::kRedactionNeedsHttp:
+      return things + were + "not HTTP, in which alone something can be redacted";
+    case Reason::kUnredactable:
+      return things + (number == 1 ? " has" : " have") + " a body in which nothing can be redacted";
     case Reason::kMalformed:
       return things + were + "malformed or broken off";
     default:
@@ -112,7 +115,7 @@ std::string accountVerdict(const wire::Account& account, std::uint64_t worth, st
 /// What happened to connections of which no request was seen, in a mirror that counts requests.
 std::string connectionsApart(const wire::Account& connections, const wire::MirrorSpec& spec) {
   std::string text;
-  for (const Reason reason : {Reason::kTls, Reason::kJoinedLate}) {
+  for (const Reason reason : {Reason::kTls, Reason::kJoinedLate, Reason::kRedactionNeedsHttp}) {
     const std::uint64_t number = connections.skippedFor(reason);
     if (number > 0) text += "; " + explain(reason, number, "connection", spec, {});
   }

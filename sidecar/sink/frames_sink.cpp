@@ -22,7 +22,8 @@ FramesSink::FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
                        mirror::SinkListener& listener, StreamOptions options)
     : listener_(listener),
       options_(options),
-      buffer_(loop, std::move(socket), options.budget, [this] { progress(); }) {
+      buffer_(loop, std::move(socket), options.budget, [this] { progress(); }),
+      reserve_(buffer_.budget()) {
   wire::appendMagic(*buffer_.room(wire::kFramesMagic.size()));
 }
 
@@ -40,9 +41,11 @@ Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::Connectio
 
 Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   Slot& slot = slots_[handle];
+  reserve_.use(handle, dataRoom(bytes.size()));
   auto* const out = buffer_.room(dataRoom(bytes.size()));
   if (out == nullptr) {
     slot.open = false;
+    reserve_.end(handle);
     if (buffer_.gone()) return Reason::kSinkClosed;
     sendClose({wire::CloseFrame{slot.stream, Reason::kOverBudget, false}, std::nullopt});
     return Reason::kOverBudget;
@@ -55,27 +58,34 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
 Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
   const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
-  if (!buffer_.fits(dataRoom(whole))) buffer_.flush();
-  return buffer_.gone() || buffer_.fits(dataRoom(whole)) ? Reason::kNone : Reason::kOverBudget;
+  const auto fits = [&] {
+    return buffer_.fits(kOpenRoom + dataRoom(whole)) && reserve_.fits(request.head);
+  };
+  if (!fits()) buffer_.flush();
+  return buffer_.gone() || fits() ? Reason::kNone : Reason::kOverBudget;
 }
 
-Reason FramesSink::beginRequest(mirror::ConnectionHandle handle,
-                                const mirror::RequestInfo& request) {
-  return data(handle, request.head.bytes);
+Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
+  if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+  return data(id.connection, request.head.bytes);
 }
 
-Reason FramesSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                                std::span<const std::uint8_t>) {
-  return data(handle, raw);
+  return data(id.connection, raw);
 }
 
-void FramesSink::endRequest(mirror::ConnectionHandle handle) {
-  closing_.push_back(Closing{buffer_.appended(), handle, slots_[handle].stream, true});
+void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+  reserve_.end(id.connection);
+  closing_.push_back(Closing{buffer_.appended(), id, true});
 }
+
+void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
   slot.open = false;
+  reserve_.end(handle);
   Owed owed{wire::CloseFrame{slot.stream, reason, reset}, std::nullopt};
   if (reason == Reason::kNone) {
     owed.handle = handle;
@@ -93,8 +103,7 @@ bool FramesSink::appendClose(const Owed& owed) {
   auto* const out = buffer_.room(kCloseRoom);
   if (out == nullptr) return false;
   wire::appendClose(*out, owed.frame);
-  if (owed.handle)
-    closing_.push_back(Closing{buffer_.appended(), *owed.handle, owed.frame.connection, false});
+  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, false});
   return true;
 }
 
@@ -149,9 +158,9 @@ void FramesSink::settle() {
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
   if (!closing.request) {
-    listener_.onSettled(closing.handle, fate);
-  } else if (slots_[closing.handle].stream == closing.stream) {  // Else it is another's by now.
-    listener_.onRequestSettled(closing.handle, fate);
+    listener_.onSettled(closing.id.connection, fate);
+  } else {
+    listener_.onRequestSettled(closing.id, fate);
   }
 }
 
@@ -164,6 +173,7 @@ void FramesSink::settleRest(Reason whileOpen) {
   }
   for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
     if (!std::exchange(slots_[handle].open, false)) continue;
+    reserve_.end(handle);
     if (!buffer_.gone()) {
       sendClose({wire::CloseFrame{slots_[handle].stream, whileOpen, false}, std::nullopt});
     }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mirror/sink.h"
+#include "sink/request_reserve.h"
 #include "sink/stream_buffer.h"
 #include "wire/frames.h"
 
@@ -25,7 +26,7 @@ struct StreamOptions {
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
 ///
-/// A connection is delivered once the socket has taken its close record. One that does not fit the
+/// A connection is delivered once the socket has taken its close record, and a request its last byte. One that does not fit the
 /// budget is shed whole: nothing more of it is sent but its close record, which names the reason
 /// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
 class FramesSink final : public mirror::Sink {
@@ -37,11 +38,12 @@ class FramesSink final : public mirror::Sink {
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
   Reason judgeRequest(const mirror::RequestInfo& request) override;
-  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override;
   bool wantsContent() const override { return false; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
-  void endRequest(mirror::ConnectionHandle handle) override;
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override;
+  void cancelRequest(mirror::RequestId id, Reason reason) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   void finish(const std::function<std::string()>& report) override;
@@ -57,8 +59,7 @@ class FramesSink final : public mirror::Sink {
   /// `end`.
   struct Closing {
     std::uint64_t end;
-    mirror::ConnectionHandle handle;
-    std::uint64_t stream;
+    mirror::RequestId id;
     bool request;
   };
   /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
@@ -78,6 +79,7 @@ class FramesSink final : public mirror::Sink {
   mirror::SinkListener& listener_;
   const StreamOptions options_;
   StreamBuffer buffer_;
+  RequestReserve reserve_;
   std::vector<Slot> slots_;
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;

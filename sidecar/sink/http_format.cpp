@@ -34,7 +34,8 @@ class Copy final : public RequestText {
   void body(std::span<const std::uint8_t> raw, std::span<const std::uint8_t>) override {
     text_.append(reinterpret_cast<const char*>(raw.data()), raw.size());
   }
-  std::size_t size() const override { return text_.size(); }
+  void trailers(std::span<const http::HeaderField>) override {}
+  std::size_t size() const override { return sizeof(*this) + text_.capacity(); }
   std::string take() override { return std::move(text_); }
 
  private:

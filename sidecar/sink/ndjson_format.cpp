@@ -107,7 +107,10 @@ class Line final : public RequestText {
     const std::size_t shown = std::min(content.size(), kMaxBody - body_.size());
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
-  std::size_t size() const override { return text_.size() + 2 * body_.size(); }
+  void trailers(std::span<const http::HeaderField>) override {}
+  std::size_t size() const override {
+    return sizeof(*this) + text_.capacity() + body_.capacity();
+  }
   std::string take() override {
     text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);
     if (bodyBytes_ > body_.size()) text_ += ",\"body_truncated\":true";

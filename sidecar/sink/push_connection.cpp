@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace dormouse::sink {
 namespace {
@@ -51,13 +52,19 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   return Reason::kNone;
 }
 
-std::size_t PushConnection::takeWritten() {
-  std::size_t written = 0;
-  while (!marks_.empty() && marks_.front() <= queue_.consumed()) {
+std::vector<std::uint32_t> PushConnection::takeWritten() {
+  std::vector<std::uint32_t> written;
+  while (!marks_.empty() && marks_.front().end <= queue_.consumed()) {
+    written.push_back(marks_.front().number);
     marks_.pop_front();
-    ++written;
   }
   return written;
+}
+
+std::vector<std::uint32_t> PushConnection::takeUnwritten() {
+  std::vector<std::uint32_t> unwritten;
+  for (const Mark& mark : std::exchange(marks_, {})) unwritten.push_back(mark.number);
+  return unwritten;
 }
 
 std::optional<Reason> PushConnection::end() {

@@ -22,8 +22,9 @@ class PushConnection final : public PushLink {
 
   int connect(const Endpoint& to) override;
   Reason write(std::span<const std::uint8_t> bytes) override;
-  void markRequest() override { marks_.push_back(queue_.appended()); }
-  std::size_t takeWritten() override;
+  void markRequest(std::uint32_t number) override { marks_.push_back({queue_.appended(), number}); }
+  std::vector<std::uint32_t> takeWritten() override;
+  std::vector<std::uint32_t> takeUnwritten() override;
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;
@@ -33,6 +34,12 @@ class PushConnection final : public PushLink {
     kConnecting,  // connect()
     kOpen,        // The handshake is done; bytes are written.
     kLingering,   // Our FIN is sent: the original has ended and the queue is empty.
+  };
+
+  /// Where a request ends, as queue_ counts.
+  struct Mark {
+    std::uint64_t end;
+    std::uint32_t number;
   };
 
   void onEvents(std::uint32_t events) override;
@@ -50,7 +57,7 @@ class PushConnection final : public PushLink {
   bool ended_ = false;      // end() was called.
   bool peerEnded_ = false;  // The other side's FIN is read.
   ByteQueue queue_;
-  std::deque<std::uint64_t> marks_;  // Where requests end, as queue_ counts.
+  std::deque<Mark> marks_;
   PushSocket socket_;
 };
 

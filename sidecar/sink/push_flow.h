@@ -16,8 +16,9 @@ class PushFlow final : public PushLink {
 
   int connect(const Endpoint& to) override;
   Reason write(std::span<const std::uint8_t> bytes) override;
-  void markRequest() override {}  // UDP has none.
-  std::size_t takeWritten() override { return 0; }
+  void markRequest(std::uint32_t) override {}  // UDP has none.
+  std::vector<std::uint32_t> takeWritten() override { return {}; }
+  std::vector<std::uint32_t> takeUnwritten() override { return {}; }
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override { return std::nullopt; }
   Reason settleNow() override { return Reason::kMirrorEnded; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/event_loop.h"
@@ -52,10 +53,12 @@ class PushLink : public EventHandler {
   virtual int connect(const Endpoint& to) = 0;
   /// The next bytes, or one datagram. kNone: taken whole; else the fate.
   virtual Reason write(std::span<const std::uint8_t> bytes) = 0;
-  /// A request ends with the bytes so far.
-  virtual void markRequest() = 0;
-  /// How many marked requests the socket has taken whole since the last call.
-  virtual std::size_t takeWritten() = 0;
+  /// The request of that number ends with the bytes so far.
+  virtual void markRequest(std::uint32_t number) = 0;
+  /// The marked requests that the socket has taken whole since the last call.
+  virtual std::vector<std::uint32_t> takeWritten() = 0;
+  /// The marked requests that it has not, once the link is over.
+  virtual std::vector<std::uint32_t> takeUnwritten() = 0;
   /// Nothing more comes: the original came to its own end. The fate, if it is known already.
   virtual std::optional<Reason> end() = 0;
   /// Called when deadline() has come. The fate, if the waiting is over.

@@ -17,6 +17,7 @@ PushSink::PushSink(EventLoop& loop, const Clock& clock, std::unique_ptr<Target> 
       listener_(listener),
       options_(options),
       budget_(options.budget),
+      reserve_(budget_),
       context_{*this, loop, clock, budget_, ownSockets, options_} {}
 
 Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
@@ -46,9 +47,11 @@ Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionI
 }
 
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
+  reserve_.use(handle, bytes.size());
   const Reason fate = slots_[handle].link->write(bytes);
   if (fate == Reason::kNone) return fate;
-  tellWritten(handle);  // The handle is another's afterwards.
+  tellWritten(handle);
+  tellUnwritten(handle, fate);
   drop(handle, fate);
   return fate;
 }
@@ -56,22 +59,27 @@ Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint
 Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
   // Of one that is larger than that, its beginning is on its way before its end comes.
   const std::size_t whole = http::sizeUpTo(request.head, options_.budget / 2);
-  return whole <= budget_.limit() - budget_.used() ? Reason::kNone : Reason::kOverBudget;
+  const bool fits = whole <= budget_.limit() - budget_.used() && reserve_.fits(request.head);
+  return fits ? Reason::kNone : Reason::kOverBudget;
 }
 
-Reason PushSink::beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) {
-  return data(handle, request.head.bytes);
+Reason PushSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
+  reserve_.begin(id.connection, request.head);
+  return data(id.connection, request.head.bytes);
 }
 
-Reason PushSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+Reason PushSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                              std::span<const std::uint8_t>) {
-  return data(handle, raw);
+  return data(id.connection, raw);
 }
 
-void PushSink::endRequest(mirror::ConnectionHandle handle) {
-  slots_[handle].link->markRequest();
-  marked_.push_back(handle);
+void PushSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+  reserve_.end(id.connection);
+  slots_[id.connection].link->markRequest(id.number);
+  marked_.push_back(id.connection);
 }
+
+void PushSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
 
 void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
@@ -80,7 +88,13 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
     retime(handle);
     return;
   }
-  written_.emplace_back(handle, slots_[handle].link->takeWritten());
+  PushLink& link = *slots_[handle].link;
+  for (const std::uint32_t number : link.takeWritten()) {
+    settled_.push_back({{handle, number}, Reason::kNone});
+  }
+  for (const std::uint32_t number : link.takeUnwritten()) {
+    settled_.push_back({{handle, number}, *fate});
+  }
   drop(handle, *fate);
   deferred_.emplace_back(handle, *fate);
 }
@@ -97,8 +111,14 @@ TimePoint PushSink::flush(TimePoint now) {
 
 void PushSink::tellWritten(mirror::ConnectionHandle handle) {
   if (!slots_[handle].link) return;
-  for (std::size_t n = slots_[handle].link->takeWritten(); n > 0; --n) {
-    listener_.onRequestSettled(handle, Reason::kNone);
+  for (const std::uint32_t number : slots_[handle].link->takeWritten()) {
+    listener_.onRequestSettled({handle, number}, Reason::kNone);
+  }
+}
+
+void PushSink::tellUnwritten(mirror::ConnectionHandle handle, Reason fate) {
+  for (const std::uint32_t number : slots_[handle].link->takeUnwritten()) {
+    listener_.onRequestSettled({handle, number}, fate);
   }
 }
 
@@ -116,6 +136,7 @@ void PushSink::onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason
     retime(handle);
     return;
   }
+  tellUnwritten(handle, *fate);
   drop(handle, *fate);
   listener_.onSettled(handle, *fate);
 }
@@ -132,13 +153,14 @@ void PushSink::retime(mirror::ConnectionHandle handle) {
 void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
   noteFailure(*slots_[handle].link, fate);
   slots_[handle].link.reset();
+  reserve_.end(handle);
   --count_;
   retime(handle);
 }
 
 void PushSink::tellDeferred() {
-  for (const auto& [handle, count] : std::exchange(written_, {})) {
-    for (std::size_t n = count; n > 0; --n) listener_.onRequestSettled(handle, Reason::kNone);
+  for (const auto& [request, fate] : std::exchange(settled_, {})) {
+    listener_.onRequestSettled(request, fate);
   }
   for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);
 }

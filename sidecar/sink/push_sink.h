@@ -14,6 +14,7 @@
 
 #include "mirror/sink.h"
 #include "sink/push_link.h"
+#include "sink/request_reserve.h"
 #include "sink/target.h"
 
 namespace dormouse::sink {
@@ -39,11 +40,12 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
   Reason judgeRequest(const mirror::RequestInfo& request) override;
-  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override;
   bool wantsContent() const override { return false; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
-  void endRequest(mirror::ConnectionHandle handle) override;
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override;
+  void cancelRequest(mirror::RequestId id, Reason reason) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   /// The report is not asked for: nothing carries it to the target.
@@ -72,19 +74,22 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   void tellDeferred();
   /// Which of the link's requests are with the other end by now.
   void tellWritten(mirror::ConnectionHandle handle);
+  /// The link is over: so are those of its requests that are not.
+  void tellUnwritten(mirror::ConnectionHandle handle, Reason fate);
 
   const Clock& clock_;
   const std::unique_ptr<Target> target_;
   mirror::SinkListener& listener_;
   const PushOptions options_;
   mirror::Budget budget_;
+  RequestReserve reserve_;
   const PushContext context_;
   std::vector<Slot> slots_;
   std::size_t count_ = 0;
   std::set<std::pair<TimePoint, mirror::ConnectionHandle>> timers_;
   std::vector<std::pair<mirror::ConnectionHandle, Reason>> deferred_;  // Settled, not yet told.
   std::vector<mirror::ConnectionHandle> marked_;  // Requests of these have ended since flush().
-  std::vector<std::pair<mirror::ConnectionHandle, std::size_t>> written_;  // As deferred_.
+  std::vector<std::pair<mirror::RequestId, Reason>> settled_;  // As deferred_.
   PushFailures failures_;
   std::string trouble_;
   bool finished_ = false;

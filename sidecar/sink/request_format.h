@@ -15,9 +15,11 @@ namespace dormouse::sink {
 class RequestText {
  public:
   virtual ~RequestText() = default;
-  /// The next bytes of its body, as for Sink::requestBody.
+  /// The next bytes of its body, as for RequestIntake::requestBody.
   virtual void body(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) = 0;
-  /// Bytes of memory so far, roughly.
+  /// What follows the body (HTTP/2; those of HTTP/1 are among the raw bytes). Perhaps none.
+  virtual void trailers(std::span<const http::HeaderField> fields) = 0;
+  /// Bytes of memory that it has allocated so far.
   virtual std::size_t size() const = 0;
   /// The whole of it, ready to be sent. Called once, at its end.
   virtual std::string take() = 0;

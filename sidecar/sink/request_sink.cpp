@@ -32,39 +32,40 @@ Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) {
   return fits || buffer_.gone() ? Reason::kNone : Reason::kOverBudget;
 }
 
-Reason RequestSink::beginRequest(mirror::ConnectionHandle handle,
-                                 const mirror::RequestInfo& request) {
+Reason RequestSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
+  Slot& slot = slots_[id.connection];
   if (buffer_.gone()) {
-    slots_[handle].open = false;
+    slot.open = false;
     return Reason::kSinkClosed;
   }
-  Slot& slot = slots_[handle];
-  slot.text = format_->begin(slot.number, slot.info, request);
-  return requestBody(handle, {}, {});
+  slot.requests[id.number].text = format_->begin(slot.number, slot.info, request);
+  return requestBody(id, {}, {});
 }
 
-Reason RequestSink::requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+Reason RequestSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                                 std::span<const std::uint8_t> content) {
-  Slot& slot = slots_[handle];
-  if (!slot.text) return Reason::kNone;  // Left out already.
+  Collected& request = slots_[id.connection].requests.at(id.number);
+  if (!request.text) return Reason::kNone;  // Left out already.
   // Before it is copied, so that the budget is never exceeded by more than one segment.
-  slot.text->body(raw, content);
-  collecting_.give(std::exchange(slot.charge, 0));
-  const std::size_t charge = slot.text->size();
+  request.text->body(raw, content);
+  collecting_.give(std::exchange(request.charge, 0));
+  const std::size_t charge = request.text->size();
   if (collecting_.take(charge)) {
-    slot.charge = charge;
+    request.charge = charge;
   } else {
-    drop(slot);
+    drop(request);
   }
   return Reason::kNone;
 }
 
-void RequestSink::endRequest(mirror::ConnectionHandle handle) {
-  Slot& slot = slots_[handle];
+void RequestSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) {
+  Slot& slot = slots_[id.connection];
+  Collected& request = slot.requests.at(id.number);
   Reason fate = Reason::kOverBudget;
-  if (slot.text) {
-    const std::string text = slot.text->take();
-    drop(slot);
+  if (request.text) {
+    request.text->trailers(trailers);
+    const std::string text = request.text->take();
+    drop(request);
     if (!buffer_.fits(text.size())) buffer_.flush();
     if (auto* const out = buffer_.room(text.size())) {
       out->insert(out->end(), text.begin(), text.end());
@@ -75,22 +76,34 @@ void RequestSink::endRequest(mirror::ConnectionHandle handle) {
       fate = Reason::kSinkClosed;
     }
   }
-  endings(handle, fate, true, fate == Reason::kNone);
+  slot.requests.erase(id.number);
+  endings(id, fate, true, fate == Reason::kNone);
+}
+
+void RequestSink::cancelRequest(mirror::RequestId id, Reason) {
+  Slot& slot = slots_[id.connection];
+  drop(slot.requests.at(id.number));
+  slot.requests.erase(id.number);
 }
 
 void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
-  drop(slots_[handle]);
+  dropAll(slots_[handle]);
   slots_[handle].open = false;
-  endings(handle, reason, false, slots_[handle].end > buffer_.written());
+  endings({handle, 0}, reason, false, slots_[handle].end > buffer_.written());
 }
 
-void RequestSink::drop(Slot& slot) {
-  slot.text.reset();
-  collecting_.give(std::exchange(slot.charge, 0));
+void RequestSink::drop(Collected& request) {
+  request.text.reset();
+  collecting_.give(std::exchange(request.charge, 0));
 }
 
-void RequestSink::endings(mirror::ConnectionHandle handle, Reason fate, bool request, bool waits) {
-  const Ending ending{buffer_.appended(), handle, slots_[handle].number, fate, request};
+void RequestSink::dropAll(Slot& slot) {
+  for (auto& [number, request] : slot.requests) drop(request);
+  slot.requests.clear();
+}
+
+void RequestSink::endings(mirror::RequestId id, Reason fate, bool request, bool waits) {
+  const Ending ending{buffer_.appended(), id, fate, request};
   if (waits) {
     endings_.push_back(ending);
   } else {
@@ -149,9 +162,9 @@ void RequestSink::settle() {
 
 void RequestSink::tell(const Ending& ending, Reason fate) {
   if (!ending.request) {
-    listener_.onSettled(ending.handle, fate);
-  } else if (slots_[ending.handle].number == ending.number) {  // Else it is another's by now.
-    listener_.onRequestSettled(ending.handle, fate);
+    listener_.onSettled(ending.id.connection, fate);
+  } else {
+    listener_.onRequestSettled(ending.id, fate);
   }
 }
 
@@ -161,7 +174,7 @@ void RequestSink::settleRest(Reason whileOpen) {
   }
   for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
     if (!std::exchange(slots_[handle].open, false)) continue;
-    drop(slots_[handle]);
+    dropAll(slots_[handle]);
     listener_.onSettled(handle, whileOpen);
   }
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,11 +40,12 @@ class RequestSink final : public mirror::Sink {
     return Reason::kNone;
   }
   Reason judgeRequest(const mirror::RequestInfo& request) override;
-  Reason beginRequest(mirror::ConnectionHandle handle, const mirror::RequestInfo& request) override;
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override;
   bool wantsContent() const override { return true; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t> content) override;
-  void endRequest(mirror::ConnectionHandle handle) override;
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override;
+  void cancelRequest(mirror::RequestId id, Reason reason) override;
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override;
   TimePoint flush(TimePoint now) override;
   void finish(const std::function<std::string()>& report) override;
@@ -51,26 +53,29 @@ class RequestSink final : public mirror::Sink {
   std::string_view trouble() const override { return {}; }
 
  private:
+  struct Collected {
+    std::unique_ptr<RequestText> text;  // Null: left out already.
+    std::size_t charge = 0;             // What it takes of collecting_.
+  };
   struct Slot {
     std::uint64_t number = 0;  // The connection's in the stream.
     mirror::ConnectionInfo info;
-    std::unique_ptr<RequestText> text;  // The request that is coming in.
-    std::size_t charge = 0;             // What it takes of collecting_.
-    std::uint64_t end = 0;              // Of its last request in the stream.
+    std::map<std::uint32_t, Collected> requests;  // Those that are coming in, by number.
+    std::uint64_t end = 0;                        // Of its last request in the stream.
     bool open = false;
   };
   /// A request or a connection whose fate is `fate` once written() has reached `end`. Only for
   /// those that have bytes waiting: so the buffer's limit is theirs, too.
   struct Ending {
     std::uint64_t end;
-    mirror::ConnectionHandle handle;
-    std::uint64_t number;
+    mirror::RequestId id;
     Reason fate;
     bool request;
   };
 
-  void drop(Slot& slot);
-  void endings(mirror::ConnectionHandle handle, Reason fate, bool request, bool waits);
+  void drop(Collected& request);
+  void dropAll(Slot& slot);
+  void endings(mirror::RequestId id, Reason fate, bool request, bool waits);
   void progress();
   void settle();
   void tell(const Ending& ending, Reason fate);

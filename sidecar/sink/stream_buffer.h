@@ -37,6 +37,8 @@ class StreamBuffer final : private EventHandler {
   }
   /// Whether room() would find some for that many.
   bool fits(std::size_t bytes) const { return !gone_ && queue_.fits(bytes); }
+  /// What room() takes from. For a sink that keeps some of it.
+  mirror::Budget& budget() { return budget_; }
   /// Writes what the socket takes. The rest follows when the socket is ready; a call before that
   /// costs nothing.
   void flush();

@@ -41,11 +41,29 @@ TEST(SidecarOptions, DefaultsAreTheDocumentedOnes) {
 }
 
 TEST(SidecarOptions, FlagsReachTheSettings) {
-  const Parsed parsed =
-      parse({"--allow-port", "8080", "--allow-port=9090", "--allow-to", "10.0.0.0/8", "--ring",
-             "16MiB", "--gap-timeout", "500ms", "--memory-budget", "96MiB", "--metrics-listen",
-             "127.0.0.1:9100", "--max-ttl", "1h"},
-            {{"DORMOUSE_BATCH", "10ms"}});
+  const Parsed parsed = parse({"--allow-port",
+                               "8080",
+                               "--allow-port=9090",
+                               "--allow-to",
+                               "10.0.0.0/8",
+                               "--ring",
+                               "16MiB",
+                               "--gap-timeout",
+                               "500ms",
+                               "--memory-budget",
+                               "96MiB",
+                               "--metrics-listen",
+                               "127.0.0.1:9100",
+                               "--max-ttl",
+                               "1h",
+                               "--max-percent",
+                               "2.5",
+                               "--redact-header",
+                               "Authorization",
+                               "--redact-header=x-key",
+                               "--redact-body",
+                               "1KiB"},
+                              {{"DORMOUSE_BATCH", "10ms"}});
   ASSERT_EQ(parsed.exit, std::nullopt) << parsed.err;
   const Settings& agent = parsed.line.agent;
   EXPECT_THAT(agent.mirror.allowedPorts, ElementsAre(8080, 9090));
@@ -57,12 +75,15 @@ TEST(SidecarOptions, FlagsReachTheSettings) {
   EXPECT_EQ(agent.memory.limitBytes, 96U << 20U);
   EXPECT_EQ(agent.mirror.maxTtl, std::chrono::hours(1));
   EXPECT_THAT(agent.mirror.ownPorts, ElementsAre(4747, 9100));
+  EXPECT_EQ(agent.mirror.maxPercent, 2.5);
+  EXPECT_THAT(agent.mirror.redactHeaders, ElementsAre("authorization", "x-key"));
+  EXPECT_EQ(agent.mirror.redactBytes, 1024U);
 }
 
 TEST(SidecarOptions, ASmallMemoryBudgetStillHasRoomForAMirror) {
   const Parsed parsed = parse({"--memory-budget", "32MiB"});
   ASSERT_EQ(parsed.exit, std::nullopt) << parsed.err;
-  EXPECT_NO_THROW(admitOneMore(parsed.line.agent, {}));
+  EXPECT_NO_THROW(admitOneMore(parsed.line.agent, {}, {}));
   EXPECT_LE(parsed.line.agent.reassembly.heldPerFlow, parsed.line.agent.reassembly.heldTotal);
   // A large one changes nothing.
   EXPECT_EQ(parse({"--memory-budget", "96MiB"}).line.agent.reassembly.maxFlows,
@@ -82,6 +103,13 @@ TEST(SidecarOptions, EachWrongValueIsRefusedByName) {
       {{"--mirror-budget", "1KiB"}, "--mirror-budget"},
       {{"--max-connections", "1"}, "--max-connections"},
       {{"--write-interval", "2s"}, "--write-interval"},
+      {{"--max-percent", "0"}, "--max-percent"},
+      {{"--max-percent", "101"}, "--max-percent"},
+      {{"--max-percent", "nan"}, "--max-percent"},
+      {{"--redact-header", "a b"}, "--redact-header"},
+      {{"--redact-header", "cookie:sid"}, "--redact-header"},
+      {{"--redact-header", "Content-Length"}, "--redact-header"},
+      {{"--redact-body", "257KiB"}, "--redact-body"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--listen", "0.0.0.0:4747"}, "--insecure"},
       {{"--no-such-flag"}, "no-such-flag"},

@@ -44,11 +44,27 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"80", "--protocol", "sctp"}, "--protocol"},
         Wrong{{"80", "--source", "10.0.0.1/8"}, "--source"},
         Wrong{{"80", "--midstream", "no"}, "--midstream"},
-        Wrong{{"80", "--buffer", "0"}, "--buffer"}, Wrong{{"80", "--buffer", "1MB"}, "--buffer"},
+        Wrong{{"80", "--method", "A B"}, "--method"}, Wrong{{"80", "--path", ""}, "--path"},
+        Wrong{{"80", "--path", "a", "--path", "b"}, "--path"},
+        Wrong{{"80", "--header", "x"}, "--header"}, Wrong{{"80", "--percent", "101"}, "--percent"},
+        Wrong{{"80", "--by", "trace"}, "--by"}, Wrong{{"80", "--rate", "0"}, "--rate"},
+        Wrong{{"80", "--redact", "a b"}, "--redact"},
+        Wrong{{"80", "--redact", "json:password"}, "--redact"},
+        Wrong{{"80", "--mark", "--protocol", "udp"}, "--protocol"},
+        Wrong{{"pcap", "80", "--path", "/"}, "--path: pcap"},
+        Wrong{{"pcap", "80", "--mark"}, "--mark: pcap"}, Wrong{{"80", "--buffer", "0"}, "--buffer"},
+        Wrong{{"80", "--buffer", "1MB"}, "--buffer"},
         Wrong{{"80", "--buffer", "65GiB"}, "--buffer"},
         Wrong{{"80", "--output", "xml"}, "--output"}, Wrong{{"80", "--write", "f"}, "--write"},
         Wrong{{"80", "--token-file", "f"}, "exclude"}, Wrong{{"80", "--tok", "t"}, "--tok"},
-        Wrong{{"80", "--colour"}, "--colour"}));
+        Wrong{{"80", "--colour"}, "--colour"}, Wrong{{"exec"}, "no program"},
+        Wrong{{"exec", "--"}, "no program"}, Wrong{{"exec", "8080", "--", "a"}, "behind --"},
+        Wrong{{"exec", "--map", "3000", "--", "a"}, "--map"},
+        Wrong{{"exec", "--map", "1:2", "--map", "1:3", "--", "a"}, "given twice"},
+        Wrong{{"exec", "--to-host", "h", "--", "a"}, "--to-host"},
+        Wrong{{"exec", "--write", "f", "--", "a"}, "--write"},
+        Wrong{{"exec", "--protocol", "sctp", "--", "a"}, "--protocol"},
+        Wrong{{"80", "--map", "3000:8080"}, "--map belongs to exec"}));
 
 TEST(Arguments, TakeEverything) {
   const Arguments arguments =
@@ -70,6 +86,69 @@ TEST(Arguments, TakeEverything) {
   EXPECT_EQ(arguments.spec.format, wire::Format::kFrames);
   EXPECT_EQ(arguments.bufferBytes, 2U << 20);
   EXPECT_TRUE(arguments.json);
+}
+
+TEST(Arguments, SelectRequestsAsTheQueryDoes) {
+  const Arguments arguments = parseArguments({"--url",
+                                              "http://h",
+                                              "80",
+                                              "--method",
+                                              "GET,PUT",
+                                              "--method",
+                                              "safe",
+                                              "--path",
+                                              "^/a",
+                                              "--header",
+                                              "x: y",
+                                              "--header=z:^1,2$",
+                                              "--percent",
+                                              "12.5",
+                                              "--by",
+                                              "cookie:sid",
+                                              "--rate",
+                                              "7",
+                                              "--probes",
+                                              "--redact",
+                                              "Cookie",
+                                              "--redact",
+                                              "json:$.a,cookie:b",
+                                              "--mark"},
+                                             "token");
+  const wire::RequestSelection& requests = arguments.spec.requests;
+  EXPECT_EQ(requests.methods, (Words{"GET", "PUT", "safe"}));
+  EXPECT_EQ(requests.path, "^/a");
+  ASSERT_EQ(requests.headers.size(), 2U);
+  EXPECT_EQ(requests.headers[0].pattern, " y");
+  EXPECT_EQ(requests.headers[1].pattern, "^1,2$");
+  EXPECT_EQ(requests.percent, 12.5);
+  EXPECT_EQ(requests.by, "cookie:sid");
+  EXPECT_EQ(requests.rate, 7U);
+  EXPECT_EQ(requests.probes, true);
+  EXPECT_EQ(arguments.spec.redact, (Words{"cookie", "json:$.a", "cookie:b"}));
+  EXPECT_TRUE(arguments.spec.mark);
+  EXPECT_FALSE(parseArguments({"--url", "http://h", "80"}, "token").spec.ofRequests());
+}
+
+TEST(Arguments, ExecLeavesItsProgramsWordsAlone) {
+  const Arguments arguments =
+      parseArguments({"exec", "pod/web-0", "--map", "3000:8080", "--protocol", "udp", "--",
+                      "./server", "--map", "--help", "--", "exec"},
+                     "t");
+  EXPECT_EQ(arguments.command, Command::kExec);
+  EXPECT_EQ(arguments.target.text(), "pod/web-0");
+  EXPECT_EQ(arguments.exec.command, (Words{"./server", "--map", "--help", "--", "exec"}));
+  EXPECT_EQ(arguments.exec.map.remoteOf(follow::Protocol::kUdp, 3000, follow::Chosen::kByProgram),
+            8080);
+  EXPECT_FALSE(arguments.exec.tcp);
+  EXPECT_TRUE(arguments.exec.udp);
+  EXPECT_TRUE(arguments.pairs.empty());
+  EXPECT_EQ(parseArguments({"exec", "--help", "--", "a"}, "t").command, Command::kHelp);
+}
+
+TEST(Arguments, DashesWithoutExecEndTheOptionsAlone) {
+  const Arguments arguments = parseArguments({"pod/web-0", "--", "8080:3000"}, "t");
+  ASSERT_EQ(arguments.pairs.size(), 1U);
+  EXPECT_EQ(arguments.pairs[0].local, 3000);
 }
 
 TEST(Arguments, TheTokenFileBeatsTheEnvironmentAndLosesOneNewline) {

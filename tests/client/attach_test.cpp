@@ -228,6 +228,34 @@ TEST_F(AttachTest, AnAgentThatStillRunsIsUsedAgainByWhoKeptItsToken) {
   EXPECT_NE(lastToken(), token);
 }
 
+TEST_F(AttachTest, AnAgentThatIsStartingIsNotForgottenByOthers) {
+  cluster_.write("ephemeral.state", R"({"waiting":{"reason":"ContainerCreating"}})");
+  Process client(MIRROR_BINARY, {"attach", "web-0"}, cluster_.environment());
+  for (int i = 0; i < 500 && realPuts().empty(); ++i) ::usleep(20'000);
+  ASSERT_THAT(realPuts(), SizeIs(1));
+  EXPECT_EQ(run({"list"}).code, 0);
+  std::string pod = cluster_.read("pod.web-0.json");
+  const std::string waiting = R"({"waiting": {"reason": "ContainerCreating"}})";
+  ASSERT_NE(pod.find(waiting), std::string::npos);
+  pod.replace(pod.find(waiting), waiting.size(), R"({"running": {}})");
+  cluster_.write("pod.web-0.json", pod);
+  EXPECT_EQ(client.wait(), 0) << client.err();
+  EXPECT_THAT(run({"attach", "web-0"}).text, HasSubstr("is used again"));
+}
+
+TEST_F(AttachTest, APutWithoutAnAnswerIsLookedAfter) {
+  cluster_.write("lost.put", "");  // It is done, and its answer does not come.
+  const Ended attached = run({"attach", "web-0"});
+  EXPECT_EQ(attached.code, 0) << attached.text;
+  EXPECT_THAT(realPuts(), SizeIs(1));
+}
+
+TEST_F(AttachTest, StandardInputMayBeClosed) {
+  const std::vector<std::string> words = {"-c", "exec \"$0\" attach web-0 <&-", MIRROR_BINARY};
+  Process client("/bin/sh", words, cluster_.environment());
+  EXPECT_EQ(client.wait(), 0) << client.err();
+}
+
 TEST_F(AttachTest, AnAgentThatHasEndedIsForgotten) {
   EXPECT_EQ(run({"attach", "web-0"}).code, 0);
   setState(R"({"terminated":{"reason":"Completed"}})");
@@ -268,12 +296,14 @@ TEST_F(AttachTest, TheImageIsTheAdmins) {
     EXPECT_EQ(run(words).code, 0);
     return textAt(*realPuts().at(0).container(), {"image"}).value_or("");
   };
-  EXPECT_EQ(imageOf({}), "dormouse-sidecar:" + run({"--version"}).text.substr(15, 5));
+  EXPECT_EQ(imageOf({}),
+            "docker.io/library/dormouse-sidecar:" + run({"--version"}).text.substr(15, 5));
+  // A pod that says it was injected is anybody's word.
   PodText injected{"web-9", "uid-9"};
   std::string text = injected.text();
-  text.insert(text.find(R"("restartPolicy")"), R"("image":"reg.example/dormouse-sidecar:7",)");
+  text.insert(text.find(R"("restartPolicy")"), R"("image":"evil.example/dormouse-sidecar:7",)");
   cluster_.write("pod.web-9.json", text);
-  EXPECT_EQ(imageOf({}), "reg.example/dormouse-sidecar:7");
+  EXPECT_THAT(imageOf({}), Not(HasSubstr("evil")));
   std::string secret = secretText(R"("developer":"c2VjcmV0")");
   secret.insert(secret.find(R"("name")"),
                 R"("annotations":{"dormouse.dev/sidecar-image":"reg.example/d@sha256:1"},)");
@@ -314,6 +344,15 @@ TEST_F(AttachTest, DetachEndsTheDevelopersMirrors) {
                                    HasSubstr("an ephemeral container cannot be removed")));
   EXPECT_TRUE(agent_.sidecar().calls().back().starts_with("DELETE /v1/mirrors "));
   EXPECT_EQ(lastToken(), token);
+}
+
+TEST_F(AttachTest, DetachTellsEveryAgentThatItCan) {
+  EXPECT_EQ(run({"attach", "web-0"}).code, 0);
+  cluster_.write("fail.port-forward", "error: unable to forward port");
+  const Ended detached = run({"detach", "web-0"});
+  EXPECT_EQ(detached.code, 3);
+  EXPECT_THAT(detached.text,
+              AllOf(HasSubstr("unable to forward port"), HasSubstr("the agent ends by itself")));
 }
 
 TEST_F(AttachTest, DetachLeavesAnInjectedAgentAsleep) {

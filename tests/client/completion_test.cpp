@@ -21,13 +21,25 @@ TEST(Completion, OffersTargetsAndTheirPorts) {
   cluster.addPod({"web-a", "uid-a"}, 1);
   cluster.addPod({"db-0", "uid-d"}, 1);
   cluster.addDeployment("web-a\n");
-  EXPECT_EQ(completed(cluster, {""}), "pcap\twrite packets\npod/db-0\npod/web-a\ndeploy/web\n:4\n");
+  EXPECT_EQ(completed(cluster, {""}),
+            "pcap\twrite packets\nexec\tstart a program and mirror its ports\n"
+            "pod/db-0\npod/web-a\ndeploy/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"pcap", "pod/w"}), "pod/web-a\n:4\n");
   EXPECT_EQ(completed(cluster, {"deployment/"}), "deployment/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"node/"}), ":4\n");
   EXPECT_EQ(completed(cluster, {"deploy/web", ""}), "8080\tapp\n9090\tapp\n:4\n");
   EXPECT_EQ(completed(cluster, {"-q", "pod/web-a", "8080:3000", ""}), "9090\tapp\n:4\n");
   EXPECT_EQ(completed(cluster, {"pod/absent", ""}), ":4\n");
+}
+
+TEST(Completion, BehindExecAndItsTargetComesAProgram) {
+  FakeCluster cluster;
+  cluster.addPod({"web-a", "uid-a"}, 1);
+  EXPECT_EQ(completed(cluster, {"exec", ""}), "pod/web-a\n:4\n");
+  EXPECT_EQ(completed(cluster, {"exec", "pod/web-a", ""}), ":4\n");
+  EXPECT_EQ(completed(cluster, {"exec", "pod/web-a", "--", ""}), ":0\n");
+  EXPECT_EQ(completed(cluster, {"exec", "pod/web-a", "--", "env", "--max"}), ":0\n");
+  EXPECT_EQ(completed(cluster, {"pod/web-a", "--", ""}), ":4\n");
 }
 
 TEST(Completion, OffersOptionsAndTheirValues) {
@@ -37,6 +49,9 @@ TEST(Completion, OffersOptionsAndTheirValues) {
   EXPECT_EQ(completed(cluster, {"-n", "s"}), "shop\n:4\n");
   EXPECT_EQ(completed(cluster, {"--token-file", ""}), ":0\n");
   EXPECT_THAT(completed(cluster, {"--max"}), testing::StartsWith("--max-pods\t"));
+  EXPECT_EQ(completed(cluster, {"pod/a", "--method", "P"}), "POST\nPUT\nPATCH\n:4\n");
+  EXPECT_EQ(completed(cluster, {"pod/a", "--by", ""}), "header:\ncookie:\ntrace\n:4\n");
+  EXPECT_THAT(completed(cluster, {"--red"}), testing::StartsWith("--redact\t"));
 }
 
 TEST(Completion, AsksTheNamespaceTypedBefore) {

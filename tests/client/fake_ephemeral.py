@@ -3,6 +3,7 @@
 Further files in its directory:
   security          "baseline" or "restricted": what Pod Security enforces; without it privileged
   conflicts         how many PUTs find that the pod has changed meanwhile; counted down
+  lost.put          if it is there, a PUT is done and its answer is lost
   ephemeral.state   the state of a container that was added, as JSON; without it, it runs
   sidecar           a program, by its path, that is started with the container's arguments; the pod's
                     loopback is this machine's then
@@ -102,4 +103,7 @@ def main(home, flags):
         body = sys.stdin.read()
         log.write(json.dumps({"path": flags["raw"], "body": json.loads(body)}) + "\n")
     replace(home, flags["raw"], body)
+    if (home / "lost.put").exists() and "dryRun" not in flags["raw"]:
+        raise Refusal("Unable to connect to the server: net/http: request canceled (Client.Timeout "
+                      "exceeded while awaiting headers)")
     print("{}")

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 #include <future>
 
 #include "common/cgroup.h"
 #include "common/event_loop.h"
 #include "common/interfaces.h"
 #include "common/ip.h"
+#include "common/log.h"
 #include "common/quote.h"
 #include "common/reason.h"
 #include "common/units.h"
@@ -78,6 +80,20 @@ TEST(ReasonTest, EveryNameLeadsBackToItsReason) {
 
 TEST(InterfacesTest, KnowsTheLoopbackAddress) {
   EXPECT_THAT(ownAddresses(), Contains(*IpAddress::parse("127.0.0.1")));
+}
+
+TEST(FormatTimeTest, IsWhatTheCLibrarySays) {
+  // From 1970 to 2105, at every hour, minute, second and millisecond by and by.
+  for (std::int64_t millis = 0; millis < 4'260'000'000'000; millis += 98'765'432'123) {
+    const WallTime time{std::chrono::milliseconds(millis) + Nanos(999'999)};
+    const std::time_t seconds = static_cast<std::time_t>(millis / 1000);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+    const std::string decimals = std::to_string(1000 + millis % 1000).substr(1);
+    EXPECT_EQ(formatTime(time), std::string(text.data()) + "." + decimals + "Z");
+  }
 }
 
 TEST(Utf8Test, ReplacesWhatIsInvalidAndNothingElse) {

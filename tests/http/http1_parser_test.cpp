@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <random>
 
+#include "common/clock.h"
 #include "http/first_bytes.h"
 #include "tests/http/request_log.h"
 
@@ -120,6 +123,10 @@ TEST(Http1Parser, BytesOfAnotherProtocolAreHandedOnWhole) {
       EXPECT_TRUE(parsed.log.requests.empty());
     }
   }
+}
+
+FirstBytes judgeFirstBytes(std::string_view text) {
+  return FirstBytesJudge().feed(bytesOf(text));
 }
 
 TEST(Http1Parser, MostProtocolsAreDecidedByTheirFirstByte) {
@@ -268,6 +275,34 @@ TEST(Http1Parser, HeadsUpTo64KiB) {
     EXPECT_NE(tooLong.fault.find("64 KiB"), std::string::npos);
     EXPECT_TRUE(tooLong.log.requests.empty());
   }
+}
+
+/// CPU time of this thread that it takes to read a request line of so many bytes, one at a time; the
+/// least of some runs, since only more than that can come from elsewhere.
+Nanos cpuTimeOfLine(std::size_t size) {
+  const std::string line = "GET /" + std::string(size, 'x');
+  const auto now = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
+  };
+  Nanos least = Nanos::max();
+  for (int run = 0; run < 5; ++run) {
+    Http1Parser parser;
+    RequestLog log;
+    const Nanos begin = now();
+    for (std::size_t i = 0; i < line.size(); ++i) parser.feed(bytesOf(line).subspan(i, 1), log);
+    least = std::min(least, now() - begin);
+    EXPECT_EQ(parser.state(), State::kDeciding);
+  }
+  return least;
+}
+
+TEST(Http1Parser, AHeadInTinySegmentsCostsNoMoreThanItsLength) {
+  // Eight times as many bytes: eight times the work, or 64 times if each looked at all before it.
+  const double ratio = static_cast<double>(cpuTimeOfLine(60000).count()) /
+                       static_cast<double>(cpuTimeOfLine(7500).count());
+  EXPECT_LT(ratio, 24);
 }
 
 TEST(Http1Parser, HoldsNoMoreThanTheLimit) {

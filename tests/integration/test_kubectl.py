@@ -3,11 +3,14 @@ import base64
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 from lab.case import APP_PORT, LOCAL_PORT, LabCase, RunningClient, main, wait_until
 from lab.namespaces import packet_sockets
 from lab.sidecar import CLIENT
 
+SERVER = pathlib.Path(__file__).parent / "servers" / "server.py"
 FAKE_KUBECTL = pathlib.Path(__file__).parent.parent / "client" / "fake_kubectl"
 
 
@@ -61,6 +64,40 @@ class Kubectl(LabCase):
         self.assertIn(f"verdict: {len(sent)} of {len(sent)} connections delivered\n", output)
         self.assert_asleep()
         self.assert_ended(self.forwards(home))
+
+    def test_exec_brings_a_pods_requests_to_the_program_that_it_starts(self):
+        self.nginx()
+        sidecar = self.sidecar()
+        home = self.cluster(sidecar)
+        client = self.mirror(home, "exec", "pod/web-0", "--as", "ana", "--map",
+                             f"{LOCAL_PORT}:{APP_PORT}", "--", sys.executable, str(SERVER),
+                             str(LOCAL_PORT), str(self.directory))
+        sent = self.play("exec", 30)
+        wait_until(lambda: len(list(self.directory.glob("whole-*"))) >= len(sent),
+                   "the program saw every end")
+        self.assert_same([path.read_bytes() for path in self.directory.glob("whole-*")],
+                         [data for data, _, _ in sent])
+        client.process.terminate()
+        self.assertEqual(client.process.wait(20), -15, client.output())
+        self.assertIn(f"verdict: {len(sent)} of {len(sent)} connections delivered\n",
+                      client.output())
+        self.assert_asleep()
+        self.assert_ended(self.forwards(home))
+
+    def test_exec_starts_nothing_where_there_is_no_sidecar(self):
+        home = self.cluster(self.sidecar())
+        bare = pod_object("bare-0", 4747)
+        del bare["metadata"]["annotations"]
+        (home / "pod.bare-0.json").write_text(json.dumps(bare))
+        ran = self.directory / "ran"
+        for pod, sentence in (("bare-0", "has no mirror agent"), ("absent-0", "not found")):
+            ended = subprocess.run(
+                ["env", f"KUBECTL={FAKE_KUBECTL}", f"FAKE_KUBECTL={home}", str(CLIENT), "exec",
+                 f"pod/{pod}", "--as", "ana", "--", "touch", str(ran)],
+                capture_output=True, text=True, timeout=60)
+            self.assertEqual(ended.returncode, 3, ended.stderr)
+            self.assertIn(sentence, ended.stderr)
+        self.assertFalse(ran.exists())
 
     def test_a_lost_port_forward_is_restarted_and_the_ledgers_are_added(self):
         self.nginx()

@@ -1,6 +1,10 @@
 """Mirrors of HTTP requests: selecting them, and the formats that hold nothing else."""
+import concurrent.futures
 import json
+import os
+import signal
 import socket
+import subprocess
 import time
 
 from lab.case import APP_PORT, LabCase, main, wait_until
@@ -177,31 +181,66 @@ class Requests(LabCase):
         report = self.delete(sidecar, stream.mirror)
         self.assertEqual(report["ledger"]["connections"]["skipped"], {"filtered": 3})
 
+    def shell(self, sidecar, query, pipe):
+        """The pipeline of README as a developer types it; its output and its mirror."""
+        output = self.directory / f"shell{len(list(self.directory.glob('shell*')))}"
+        header = f"Authorization: Bearer {sidecar.tokens['ana']}"
+        command = (f"curl -sN -H '{header}' 'http://127.0.0.1:{sidecar.port}/v1/stream?{query}' "
+                   f"| {pipe} >{output}")
+        before = {mirror["id"] for mirror in sidecar.mirrors()}
+        shell = subprocess.Popen(["bash", "-c", command], start_new_session=True)
+        self.addCleanup(lambda: (os.killpg(shell.pid, signal.SIGKILL), shell.wait()))
+        mirror = wait_until(lambda: {m["id"] for m in self.active(sidecar)} - before, "it is live")
+        return output, mirror.pop()
+
+    def test_paths_through_curl_and_jq_during_traffic(self):
+        self.nginx()
+        sidecar = self.sidecar()
+        output, mirror = self.shell(sidecar, f"port={APP_PORT}&format=ndjson&path=^/api",
+                                    "jq --unbuffered -r .path")
+        wanted = []
+        app = self.http()
+        for n in range(100):
+            path = f"/api/{n}" if n % 3 == 0 else f"/other/{n}"
+            wanted += [path] if n % 3 == 0 else []
+            self.ask(app, path)
+        wait_until(lambda: output.read_text().count("\n") == len(wanted), "all paths are shown")
+        self.assertEqual(output.read_text().splitlines(), wanted)
+        app.close()
+        self.assertEqual(self.delete(sidecar, mirror)["verdict"],
+                         "34 of 100 requests delivered; 66 requests were filtered out")
+
     def test_http_feeds_a_local_nginx_through_netcat(self):
         self.nginx()
-        local = Nginx(self.directory / "local", listen=("127.0.0.1:3000",))
+        local = Nginx(self.directory / "local", listen=("127.0.0.1:3000",),
+                      keepalive_requests=100_000)
         self.addCleanup(local.stop)
         wait_until(lambda: self.listens(("127.0.0.1", 3000)), "the local nginx listens")
         sidecar = self.sidecar()
-        stream = CurlStream(self, sidecar, ["nc", "-N", "127.0.0.1", "3000"], port=APP_PORT,
-                            format="http")
-        count = 5000
-        app = self.http()
-        for n in range(count):
-            if n % 50 == 49:  # Of these, each is its connection's last.
-                self.ask(app, f"/{n}", "POST", b"b" * n, ["Connection: close"])
-                app.close()
-                app = self.http()
-            else:
-                self.ask(app, f"/{n}")
-        app.close()
-        wait_until(lambda: self.account(sidecar, stream.mirror)["delivered"] == count, "all")
-        self.assertEqual(self.delete(sidecar, stream.mirror)["verdict"],
-                         f"{count} of {count} requests delivered")
-        stream.wait_end()
-        wait_until(lambda: local.log().count("\n") == count, "nginx logs every request")
+        _, mirror = self.shell(sidecar, f"port={APP_PORT}&format=http", "nc 127.0.0.1 3000")
+        count, clients = 5000, 4
+
+        def client(first):
+            app = self.http()
+            for n in range(first, count, clients):
+                if n % 50 < clients:  # Of these, each is its connection's last.
+                    self.ask(app, f"/{n}", "POST", b"b" * n, ["Connection: close"])
+                    app.close()
+                    app = self.http()
+                else:
+                    self.ask(app, f"/{n}")
+            app.close()
+        with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+            list(pool.map(client, range(clients)))
+        wait_until(lambda: self.account(sidecar, mirror)["delivered"] == count, "all", 30)
+        wait_until(lambda: local.log().count("\n") == count, "nginx logs every request", 30)
         uris = [json.loads(line)["uri"] for line in local.log().splitlines()]
-        self.assertEqual(uris, [f"/{n}" for n in range(count)])
+        self.assert_same(uris, [f"/{n}" for n in range(count)])
+        for first in range(clients):  # Those of one client in their order.
+            mine = [uri for uri in uris if int(uri[1:]) % clients == first]
+            self.assertEqual(mine, [f"/{n}" for n in range(first, count, clients)])
+        self.assertEqual(self.delete(sidecar, mirror)["verdict"],
+                         f"{count} of {count} requests delivered")
 
     def test_http_leaves_out_what_it_cannot_carry(self):
         self.nginx()

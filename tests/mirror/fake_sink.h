@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mirror/sink.h"
@@ -13,7 +14,8 @@ namespace dormouse::testing {
 struct Received {
   mirror::ConnectionInfo info;
   std::string bytes;
-  int requests = 0;  // Whole ones.
+  int requests = 0;                          // Whole ones.
+  std::vector<mirror::RequestId> unsettled;  // Of these, those whose fate is not known.
   bool closed = false;
   Reason cut = Reason::kNone;
   bool reset = false;
@@ -31,7 +33,8 @@ class FakeSink final : public mirror::Sink {
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
-  std::vector<Received> all;  // In the order of their closing.
+  std::vector<Received> all;            // In the order of their closing.
+  std::vector<mirror::RequestId> left;  // Ended, their connection refused since.
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override {
     if (refuseOpen != Reason::kNone) return refuseOpen;
@@ -40,6 +43,7 @@ class FakeSink final : public mirror::Sink {
   }
   Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override {
     if (refuseData != Reason::kNone) {
+      for (const auto request : live.at(handle).unsettled) left.push_back(request);
       live.erase(handle);
       return refuseData;
     }
@@ -47,17 +51,20 @@ class FakeSink final : public mirror::Sink {
     return Reason::kNone;
   }
   Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
-  Reason beginRequest(mirror::ConnectionHandle handle,
-                      const mirror::RequestInfo& request) override {
-    return data(handle, request.head.bytes);
+  Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override {
+    return data(id.connection, request.head.bytes);
   }
   bool wantsContent() const override { return false; }
-  Reason requestBody(mirror::ConnectionHandle handle, std::span<const std::uint8_t> raw,
+  Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
                      std::span<const std::uint8_t>) override {
     ++bodyCalls;
-    return data(handle, raw);
+    return data(id.connection, raw);
   }
-  void endRequest(mirror::ConnectionHandle handle) override { ++live.at(handle).requests; }
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField>) override {
+    ++live.at(id.connection).requests;
+    live.at(id.connection).unsettled.push_back(id);
+  }
+  void cancelRequest(mirror::RequestId, Reason) override {}
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
     received.closed = true;
@@ -67,6 +74,7 @@ class FakeSink final : public mirror::Sink {
   TimePoint flush(TimePoint) override { return TimePoint::max(); }
   void finish(const std::function<std::string()>& report) override {
     settleAll(Reason::kSinkClosed);
+    settleLeft(Reason::kSinkClosed);
     finalReport = report();
   }
   bool done() const override { return true; }
@@ -74,13 +82,21 @@ class FakeSink final : public mirror::Sink {
 
   /// The fate of one connection becomes known.
   void settle(mirror::ConnectionHandle handle, Reason fate) {
+    for (const auto request : std::exchange(live.at(handle).unsettled, {})) {
+      listener_.onRequestSettled(request, fate);
+    }
     all.push_back(live.at(handle));
     live.erase(handle);
     listener_.onSettled(handle, fate);
   }
-  /// That of its oldest request does.
-  void settleRequest(mirror::ConnectionHandle handle, Reason fate) {
-    listener_.onRequestSettled(handle, fate);
+  /// That of one request does.
+  void settleRequest(mirror::RequestId request, Reason fate) {
+    std::erase(live.at(request.connection).unsettled, request);
+    listener_.onRequestSettled(request, fate);
+  }
+  /// That of all requests whose connection was refused after their end does.
+  void settleLeft(Reason fate) {
+    for (const auto request : std::exchange(left, {})) listener_.onRequestSettled(request, fate);
   }
   /// Of all closed ones.
   void settleClosed() {

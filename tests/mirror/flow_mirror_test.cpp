@@ -1,84 +1,17 @@
-#include "mirror/flow_mirror.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "tests/mirror/fake_sink.h"
-#include "tests/support/packets.h"
+#include "tests/mirror/flow_mirror_fixture.h"
 
 namespace dormouse::mirror {
 namespace {
 
 using dormouse::testing::endpoint;
-using dormouse::testing::FakeSink;
 using dormouse::testing::Segment;
 using dormouse::testing::TcpClient;
 using ::testing::HasSubstr;
-
-class FlowMirrorTest : public ::testing::Test {
- protected:
-  void start(wire::MirrorSpec spec = {}) { start(std::move(spec), table_); }
-  void start(wire::MirrorSpec spec, reassembly::FlowTable& table) {
-    if (spec.ports.empty()) spec.ports = {8080};
-    MirrorIdentity identity;
-    identity.id = "m-1";
-    identity.owner = "ana";
-    identity.spec = std::move(spec);
-    identity.started = clock_.wallNow();
-    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table, 3, own_,
-                                           [this](SinkListener& listener) {
-                                             auto sink = std::make_unique<FakeSink>(listener);
-                                             sink_ = sink.get();
-                                             return sink;
-                                           });
-  }
-
-  void feed(const Segment& segment) {
-    const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
-    mirror_->beginBatch(clock_.now());
-    mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
-    expectBalance();
-  }
-
-  /// A request of a connection of which nothing was captured before.
-  Segment firstRequest(std::uint16_t port) const {
-    TcpClient client;
-    client.client.port = port;
-    Segment segment = client.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    segment.timestamp = clock_.wallNow();
-    return segment;
-  }
-
-  void connection(const TcpClient& client, const std::string& payload) {
-    feed(client.syn());
-    feed(client.data(0, payload));
-    feed(client.fin(static_cast<std::uint32_t>(payload.size())));
-  }
-
-  void end() {
-    mirror_->noteEnd("deleted");
-    mirror_->endCapture();
-    mirror_->flush(clock_.now());
-    mirror_->finish();
-    expectBalance();
-  }
-
-  wire::Ledger ledger() const { return mirror_->report().ledger; }
-  void expectBalance() {
-    const wire::Ledger now = ledger();
-    EXPECT_TRUE(now.packets.balances());
-    EXPECT_TRUE(now.connections.balances());
-    EXPECT_TRUE(now.requests.balances());
-  }
-
-  ManualClock clock_;
-  reassembly::FlowTable table_{reassembly::Limits{}};
-  OwnSockets own_{clock_};
-  FakeSink* sink_ = nullptr;
-  std::unique_ptr<FlowMirror> mirror_;
-};
 
 TEST_F(FlowMirrorTest, DeliversAConnectionAndCountsItOnceTheSinkHasSettledIt) {
   start();
@@ -446,7 +379,7 @@ TEST_F(FlowMirrorTest, OnlySelectedRequestsReachTheSink) {
   EXPECT_EQ(sink_->live.at(handle).requests, 2);
   EXPECT_EQ(ledger().requests.open, 2U);
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kFiltered), 2U);
-  sink_->settleRequest(handle, Reason::kNone);
+  sink_->settleRequest(sink_->live.at(handle).unsettled.front(), Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);
   feed(client.fin(static_cast<std::uint32_t>(all.size())));
@@ -480,7 +413,6 @@ TEST_F(FlowMirrorTest, AMalformedRequestCutsItsConnection) {
   ASSERT_EQ(sink_->live.size(), 1U);
   EXPECT_EQ(sink_->live.begin()->second.bytes, get("/api"));
   EXPECT_EQ(sink_->live.begin()->second.cut, Reason::kMalformed);
-  sink_->settleRequest(sink_->live.begin()->first, Reason::kNone);
   sink_->settle(sink_->live.begin()->first, Reason::kNone);
   expectBalance();
   EXPECT_EQ(ledger().requests.delivered, 1U);
@@ -511,7 +443,7 @@ TEST_F(FlowMirrorTest, ARequestThatDoesNotFitIsShedAlone) {
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 1U);
 }
 
-TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsRequestsAlong) {
+TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsUnfinishedRequestAlong) {
   start(selecting("."));
   TcpClient client;
   feed(client.syn());
@@ -520,8 +452,26 @@ TEST_F(FlowMirrorTest, ASinkThatCutsAConnectionTakesItsRequestsAlong) {
   feed(client.data(0, both));
   sink_->refuseData = Reason::kSinkClosed;
   feed(client.data(static_cast<std::uint32_t>(both.size()), "more"));
-  EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkClosed), 2U);
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kSinkClosed), 1U);
   EXPECT_EQ(ledger().connections.skippedFor(Reason::kSinkClosed), 1U);
+  EXPECT_EQ(ledger().requests.open, 1U) << "the first one may still reach the receiver";
+  EXPECT_FALSE(mirror_->settled());
+  sink_->settleLeft(Reason::kNone);
+  EXPECT_EQ(ledger().requests.delivered, 1U);
+  EXPECT_TRUE(mirror_->settled());
+}
+
+TEST_F(FlowMirrorTest, ARequestWhoseEndComesWithTheRefusalIsCountedOnce) {
+  start(selecting("."));
+  TcpClient client;
+  feed(client.syn());
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+  feed(client.data(0, head));
+  sink_->refuseData = Reason::kOverBudget;
+  feed(client.data(static_cast<std::uint32_t>(head.size()), "body" + get("/next")));
+  EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 1U);
+  EXPECT_EQ(ledger().requests.open, 0U);
+  EXPECT_EQ(ledger().requests.seen, 1U) << "the connection ended before the next one";
 }
 
 TEST_F(FlowMirrorTest, ATunnelFollowsItsRequest) {

@@ -57,7 +57,7 @@ TEST_F(PushSinkTest, WhatWasSentBeforeARefusalIsDelivered) {
   start(server.text(), options);
   const Fd peer = openConnected(server, 0);
   ASSERT_EQ(data(*sink_, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Reason::kNone);
-  sink_->endRequest(0);
+  sink_->endRequest({0, 1}, {});
   Reason refused = Reason::kNone;
   for (int i = 0; i < 100 && refused == Reason::kNone; ++i) {
     refused = data(*sink_, 0, std::string(1 << 20, 'x'));

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "http/http1_parser.h"
+#include "tests/sink/request_feeder.h"
 #include "tests/sink/sockets.h"
 
 namespace dormouse::sink {
@@ -11,39 +11,12 @@ namespace {
 
 using namespace std::string_literals;
 
+using Feeder = test::RequestFeeder;
 using mirror::ConnectionHandle;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-
-/// Hands what the parser tells on to a sink, as a mirror would.
-class Feeder final : public http::RequestListener {
- public:
-  Feeder(mirror::Sink& sink, ConnectionHandle handle) : sink_(sink), handle_(handle) {}
-  void feed(std::string_view text) { parser_.feed(test::bytesOf(text), *this); }
-
-  void onHead(const http::RequestHead& head) override {
-    const mirror::RequestInfo request{head, WallTime(std::chrono::seconds(1))};
-    judged = sink_.judgeRequest(request);
-    if (judged == Reason::kNone) begun = sink_.beginRequest(handle_, request);
-  }
-  void onBody(std::span<const std::uint8_t> raw, std::span<const std::uint8_t> content) override {
-    if (judged == Reason::kNone) sink_.requestBody(handle_, raw, content);
-  }
-  void onRequestEnd() override {
-    if (judged == Reason::kNone) sink_.endRequest(handle_);
-  }
-  void onOther(std::span<const std::uint8_t> bytes) override { sink_.data(handle_, bytes); }
-
-  Reason judged = Reason::kNone;
-  Reason begun = Reason::kNone;
-
- private:
-  mirror::Sink& sink_;
-  const ConnectionHandle handle_;
-  http::Http1Parser parser_;
-};
 
 class RequestSinkTest : public test::SinkTest {
  protected:

@@ -126,9 +126,8 @@ class Recorder : public mirror::SinkListener, public mirror::PacketSinkListener 
     EXPECT_FALSE(inCall) << "told from within a call of the sink";
     EXPECT_TRUE(fates.emplace(handle, fate).second) << "settled twice: " << handle;
   }
-  void onRequestSettled(mirror::ConnectionHandle handle, Reason fate) override {
-    EXPECT_EQ(fates.count(handle), 0U) << "a request of a connection that is settled: " << handle;
-    requests.emplace_back(handle, fate);
+  void onRequestSettled(mirror::RequestId request, Reason fate) override {
+    requests.emplace_back(request.connection, fate);
   }
   void onPacketsSettled(Reason fate, std::uint64_t count) override {
     EXPECT_FALSE(inCall);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace dormouse::wire {
 namespace {
 
@@ -94,6 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"filter":{"headers":{}})" T, "filter.headers", "at least one"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a b":"x"}})" T, "filter.headers", "name"},
         Refusal{R"({"ports":[1],"filter":{"headers":{"a":1}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":["b",1]}})" T, "filter.headers", "string"},
+        Refusal{R"({"ports":[1],"filter":{"headers":{"a":[]}})" T, "filter.headers", "one pattern"},
         Refusal{R"({"ports":[1],"filter":{"probes":1})" T, "filter.probes", "true or false"},
         Refusal{R"({"ports":[1],"filter":{"sources":[]})" T, "filter.sources", "unknown key"},
         Refusal{R"({"ports":[1],"sample":10)" T, "sample", "object"},
@@ -112,8 +116,19 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"rate":1.5)" T, "rate", "whole"},
         Refusal{R"({"ports":[1],"rate":1,"protocol":"udp")" T, "protocol", "tcp alone"},
         Refusal{R"({"ports":[1],"rate":1,"midstream":"raw")" T, "midstream", "raw"},
-        Refusal{R"({"ports":[1],"redact":[])" T, "redact", "this version"},
-        Refusal{R"({"ports":[1],"mark":true)" T, "mark", "this version"},
+        Refusal{R"({"ports":[1],"redact":"cookie")" T, "redact", "array"},
+        Refusal{R"({"ports":[1],"redact":[])" T, "redact", "at least one"},
+        Refusal{R"({"ports":[1],"redact":[1])" T, "redact", "string"},
+        Refusal{R"({"ports":[1],"redact":["a b"])" T, "redact", "header's name"},
+        Refusal{R"({"ports":[1],"redact":["Content-Length"])" T, "redact", "no secret"},
+        Refusal{R"({"ports":[1],"redact":["transfer-encoding"])" T, "redact", "no secret"},
+        Refusal{R"({"ports":[1],"redact":["cookie:"])" T, "redact", "cookie's name"},
+        Refusal{R"({"ports":[1],"redact":["json:password"])" T, "redact", "begins with $"},
+        Refusal{R"({"ports":[1],"redact":["json:$.a,b"])" T, "redact", "begins with . or ["},
+        Refusal{R"({"ports":[1],"redact":["JSON:$.a"])" T, "redact", "header's name"},
+        Refusal{R"({"ports":[1],"mark":1)" T, "mark", "true or false"},
+        Refusal{R"({"ports":[1],"mark":true,"protocol":"udp")" T, "protocol", "tcp alone"},
+        Refusal{R"({"ports":[1],"mark":true,"midstream":"raw")" T, "midstream", "raw"},
         Refusal{R"({"ports":[1],"h2":"requests")" T, "h2", "this version"},
         Refusal{R"({"ports":[1],"responses":true)" T, "responses", "this version"},
         Refusal{R"({"ports":[1],"Ports":[1])" T, "Ports", "unknown key"},
@@ -183,6 +198,11 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"percent", "5%"}}, "percent", "number"},
         QueryRefusal{{{"port", "1"}, {"by", "trace"}}, "by", "without percent"},
         QueryRefusal{{{"port", "1"}, {"rate", "-1"}}, "rate", "number"},
+        QueryRefusal{{{"port", "1"}, {"redact", "cookie,"}}, "redact", "header's name"},
+        QueryRefusal{{{"port", "1"}, {"redact", "json:$"}}, "redact", "names a member"},
+        QueryRefusal{{{"port", "1"}, {"mark", "yes"}}, "mark", "true or false"},
+        QueryRefusal{{{"port", "1"}, {"mark", "true"}, {"mark", "true"}}, "mark", "twice"},
+        QueryRefusal{{{"port", "1"}, {"mark", "true"}, {"format", "pcap"}}, "format", "packets"},
         QueryRefusal{{{"port", "1"}, {"format", "pcap"}, {"path", "a"}}, "format", "packets"},
         QueryRefusal{
             {{"port", "1"}, {"format", "ndjson"}, {"protocol", "udp"}}, "protocol", "tcp alone"},
@@ -194,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"a\nb", ""}}, "a?b", "unknown key"}));
 
 TEST(StreamSpec, KeysOfLaterVersionsAreNamedAsSuch) {
-  for (const char* key : {"redact", "responses"}) {
+  for (const char* key : {"responses"}) {
     try {
       parseStreamSpec({{"port", "1"}, {key, "1"}});
       ADD_FAILURE() << "taken: " << key;
@@ -269,8 +289,12 @@ TEST(StreamSpec, TheQueryOfASelectionIsTheInverse) {
   spec.requests.percent = 0.1;
   spec.requests.by = "header:x-session";
   spec.requests.rate = 100;
+  spec.redact = {"cookie", "json:$['a:b'].c", "cookie:sid"};
+  spec.mark = true;
   const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
   EXPECT_EQ(back.requests, spec.requests);
+  EXPECT_EQ(back.redact, spec.redact);
+  EXPECT_TRUE(back.mark);
   EXPECT_EQ(back.format, spec.format);
 }
 
@@ -291,6 +315,52 @@ TEST(PushSpec, SelectsRequests) {
   EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1"})").ofRequests());
   EXPECT_FALSE(parseStreamSpec({{"port", "1"}}).ofRequests());
   EXPECT_TRUE(parseStreamSpec({{"port", "1"}, {"format", "http"}}).ofRequests());
+}
+
+TEST(PushSpec, EveryRuleOfARepeatedHeaderIsKeptAndWritten) {
+  MirrorSpec spec;
+  spec.requests.headers = {{"accept", "json"}, {"x-user", "^a"}, {"x-user", "b$"}};
+  std::ostringstream text;
+  selectionToJson(spec)->stringify(text);
+  EXPECT_EQ(text.str(), R"({"filter":{"headers":{"accept":"json","x-user":["^a","b$"]}}})");
+  const MirrorSpec back = parsePushSpec(R"({"ports":[80],"to":"h:1",)" + text.str().substr(1));
+  EXPECT_EQ(back.requests, spec.requests);
+}
+
+std::string selectionOf(const MirrorSpec& spec) {
+  std::ostringstream text;
+  selectionToJson(spec)->stringify(text);
+  return text.str();
+}
+
+TEST(PushSpec, HidesAndMarks) {
+  const MirrorSpec spec = parsePushSpec(R"({"ports":[80],"to":"h:1","mark":true,
+      "redact":["Authorization","cookie:SID","json:$.a","authorization"]})");
+  EXPECT_EQ(spec.redact, (std::vector<std::string>{"authorization", "cookie:SID", "json:$.a"}));
+  EXPECT_TRUE(spec.mark);
+  EXPECT_TRUE(spec.ofRequests());
+  EXPECT_EQ(selectionOf(spec),
+            R"({"redact":["authorization","cookie:SID","json:$.a"],"mark":true})");
+  EXPECT_TRUE(parsePushSpec(R"({"ports":[80],"to":"h:1","redact":["a"]})").ofRequests());
+  EXPECT_FALSE(parsePushSpec(R"({"ports":[80],"to":"h:1","mark":false})").ofRequests());
+}
+
+// What redaction forbids is for the agent to say, with the administrator's demands.
+TEST(StreamSpec, RedactionBesideWhatItForbidsCanBeRead) {
+  for (const auto& [key, value] :
+       Query{{"format", "pcap"}, {"protocol", "udp"}, {"midstream", "raw"}}) {
+    EXPECT_EQ(parseStreamSpec({{"port", "1"}, {"redact", "a,b"}, {key, value}, {"redact", "c"}})
+                  .redact.size(),
+              3U);
+  }
+}
+
+TEST(Selection, ShowsTheCeilingOfAMirrorOfConnections) {
+  MirrorSpec spec = parseStreamSpec({{"port", "1"}});
+  spec.ceilingPercent = 25;
+  EXPECT_EQ(selectionOf(spec), R"({"sample":{"percent":25,"of":"connections"}})");
+  spec.requests.percent = 5;
+  EXPECT_EQ(selectionOf(spec), R"({"sample":{"percent":5}})");
 }
 
 seconds ttlOf(const std::string& text) {

@@ -15,7 +15,7 @@ http {{
   access_log {dir}/access.log line;
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
   scgi_temp_path {dir}/s; uwsgi_temp_path {dir}/u;
-  client_max_body_size 8m; keepalive_timeout 75; keepalive_requests 1000000;
+  client_max_body_size 8m; keepalive_timeout 75; keepalive_requests {requests};
   server {{
     {listen}
     root {dir}/files; dav_methods PUT; create_full_put_path on;
@@ -33,12 +33,14 @@ http {{
 class Nginx:
     """Takes GET, POST and PUT; what is PUT lies in files/ afterwards. Usable as `with`."""
 
-    def __init__(self, directory, listen=("8080", "[::]:8080"), extra=""):
+    def __init__(self, directory, listen=("8080", "[::]:8080"), extra="",
+                 keepalive_requests=1_000_000):
         self.directory = pathlib.Path(directory)
         (self.directory / "files").mkdir(parents=True)
         lines = "".join(f"listen {address};" for address in listen) + extra
         config = self.directory / "nginx.conf"
-        config.write_text(CONFIG.format(dir=self.directory, listen=lines))
+        config.write_text(CONFIG.format(dir=self.directory, listen=lines,
+                                       requests=keepalive_requests))
         self.process = subprocess.Popen(
             ["nginx", "-c", str(config), "-p", str(self.directory), "-e",
              str(self.directory / "error.log")], stdin=subprocess.DEVNULL)

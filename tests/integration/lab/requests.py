@@ -11,14 +11,14 @@ class CurlStream:
     def __init__(self, test, sidecar, command=None, caller="ana", **query):
         self._test = test
         head = test.directory / f"head{len(list(test.directory.glob('head*')))}"
-        self._output = head.with_suffix(".out")
+        self.path = head.with_suffix(".out")
         arguments = ["curl", "-sNG", "-D", str(head), "-H",
                      f"Authorization: Bearer {sidecar.tokens[caller]}",
                      f"http://127.0.0.1:{sidecar.port}/v1/stream"]
         for key, value in query.items():
             for one in value if isinstance(value, (list, tuple)) else [value]:
                 arguments += ["--data-urlencode", f"{key}={one}"]
-        with self._output.open("wb") as output:
+        with self.path.open("wb") as output:
             self.curl = subprocess.Popen(arguments, stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE if command else output)
             self.reader = None
@@ -34,7 +34,7 @@ class CurlStream:
                            if line.lower().startswith("dormouse-mirror: "))
 
     def output(self):
-        return self._output.read_bytes()
+        return self.path.read_bytes()
 
     def records(self):
         return [json.loads(line) for line in self.output().splitlines() if line.strip()]

@@ -69,6 +69,7 @@ class Sidecar:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=self._errors, stderr=self._errors)
         self.expected_alarms = ()
+        self.local_ports = None  # An iterator of them for calls, where the kernel may not choose.
         self.expected_exit = 0
         wait_until(self._healthy, "the sidecar answers /healthz", 20)
 
@@ -105,8 +106,10 @@ class Sidecar:
                                                      timeout=patience(timeout),
                                                      context=self._tls_context())
         else:
+            source = (self.address, next(self.local_ports)) if self.local_ports else None
             connection = http.client.HTTPConnection(self.address, self.port,
-                                                    timeout=patience(timeout))
+                                                    timeout=patience(timeout),
+                                                    source_address=source)
         try:
             connection.request(method, path, body, fields)
             return Answer(connection.getresponse())

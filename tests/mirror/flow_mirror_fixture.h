@@ -1,0 +1,81 @@
+// A FlowMirror with a real table, a sink in memory and a clock of the test's.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mirror/flow_mirror.h"
+#include "tests/mirror/fake_sink.h"
+#include "tests/support/packets.h"
+
+namespace dormouse::mirror {
+
+/// After each packet the ledger must balance.
+class FlowMirrorTest : public ::testing::Test {
+ protected:
+  void start(wire::MirrorSpec spec = {}) { start(std::move(spec), table_); }
+  void start(wire::MirrorSpec spec, reassembly::FlowTable& table) {
+    if (spec.ports.empty()) spec.ports = {8080};
+    MirrorIdentity identity;
+    identity.id = "m-1";
+    identity.owner = "ana";
+    identity.spec = std::move(spec);
+    identity.started = clock_.wallNow();
+    mirror_ = std::make_unique<FlowMirror>(
+        identity, capture::LinkType::kRaw, table, 3, own_, [this](SinkListener& listener) {
+          auto sink = std::make_unique<dormouse::testing::FakeSink>(listener);
+          sink_ = sink.get();
+          return sink;
+        });
+  }
+
+  void feed(const dormouse::testing::Segment& segment) {
+    const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
+    mirror_->beginBatch(clock_.now());
+    mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
+    expectBalance();
+  }
+
+  /// A request of a connection of which nothing was captured before.
+  dormouse::testing::Segment firstRequest(std::uint16_t port) const {
+    dormouse::testing::TcpClient client;
+    client.client.port = port;
+    dormouse::testing::Segment segment = client.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    segment.timestamp = clock_.wallNow();
+    return segment;
+  }
+
+  void connection(const dormouse::testing::TcpClient& client, const std::string& payload) {
+    feed(client.syn());
+    feed(client.data(0, payload));
+    feed(client.fin(static_cast<std::uint32_t>(payload.size())));
+  }
+
+  void end() {
+    mirror_->noteEnd("deleted");
+    mirror_->endCapture();
+    mirror_->flush(clock_.now());
+    mirror_->finish();
+    expectBalance();
+  }
+
+  wire::Ledger ledger() const { return mirror_->report().ledger; }
+  void expectBalance() {
+    const wire::Ledger now = ledger();
+    EXPECT_TRUE(now.packets.balances());
+    EXPECT_TRUE(now.connections.balances());
+    EXPECT_TRUE(now.requests.balances());
+  }
+
+  ManualClock clock_;
+  reassembly::FlowTable table_{reassembly::Limits{}};
+  OwnSockets own_{clock_};
+  dormouse::testing::FakeSink* sink_ = nullptr;
+  std::unique_ptr<FlowMirror> mirror_;
+};
+
+}  // namespace dormouse::mirror
