@@ -63,7 +63,9 @@ bool isOfConnections(Reason reason) {
   constexpr std::array kOthers = {Reason::kKernelDrop, Reason::kDuplicate, Reason::kFragment,
                                   Reason::kTruncated, Reason::kEmpty,
                                   // Comes with redaction.
-                                  Reason::kRedactionNeedsHttp};
+                                  Reason::kRedactionNeedsHttp,
+                                  // Of responses.
+                                  Reason::kUnanswered};
   return std::find(kOthers.begin(), kOthers.end(), reason) == kOthers.end();
 }
 
@@ -98,6 +100,17 @@ TEST(VerdictTable, HasTheSentencesWithoutAReason) {
   filtered.connections.skip(Reason::kFiltered, 3);
   EXPECT_TRUE(stands(say(filtered)));
   EXPECT_FALSE(stands("something else"));
+}
+
+TEST(VerdictTable, HasTheSentenceOfResponses) {
+  wire::Ledger ledger;
+  ledger.requests.seen = ledger.requests.delivered = 5;
+  ledger.responses.emplace();
+  ledger.responses->seen = ledger.responses->delivered = 2;
+  EXPECT_EQ(say(ledger).find("response"), std::string::npos) << "nothing is missing";
+  ledger.responses->skip(Reason::kUnanswered, 3);
+  const std::string text = say(ledger);
+  EXPECT_TRUE(stands(text.substr(text.find("; ") + 2))) << text;
 }
 
 TEST(VerdictTable, HasTheSentencesOfPackets) {
