@@ -55,7 +55,7 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kRedactionNeedsHttp:
       return things + were + "not HTTP, in which alone something can be redacted";
     case Reason::kUnredactable:
-      return things + (number == 1 ? " has" : " have") + " a body in which nothing can be redacted";
+      return things + were + "left out: nothing could be redacted in the body";
     case Reason::kMalformed:
       return things + were + "malformed or broken off";
     default:

@@ -87,8 +87,8 @@ class Redaction(LabCase):
         self.assertIn(b"\r\n0\r\nX-Signature: redacted\r\nX-Open: seen\r\n\r\n", pushed)
         report = self.delete(sidecar, push)
         self.assertEqual(report["redact"], [*REDACT, "authorization"])
-        self.assertEqual(report["verdict"], "3 of 5 requests delivered; 2 requests have a body in "
-                         "which nothing can be redacted")
+        self.assertEqual(report["verdict"], "3 of 5 requests delivered; 2 requests were left out: "
+                         "nothing could be redacted in the body")
         self.delete(sidecar, ndjson.mirror)
         ndjson.wait_end()
         self.assertEqual(sidecar.log_lines(audit="wake")[0]["redact"], [*REDACT, "authorization"])

@@ -178,7 +178,7 @@ TEST_F(RequestEditorTest, WhatItCannotLookIntoIsLeftOutWhole) {
     EXPECT_EQ(skipped(Reason::kUnredactable), before + 6);
   }
   EXPECT_THAT(mirror_->report().verdict,
-              HasSubstr("54 requests have a body in which nothing can be redacted"));
+              HasSubstr("54 requests were left out: nothing could be redacted in the body"));
 }
 
 TEST_F(RequestEditorTest, ABrokenOffBodyLeavesNoTrace) {

@@ -29,6 +29,7 @@ std::vector<std::regex> rows() {
     std::string text = line.substr(3, line.find('`', 3) - 3);
     text = replaced(text, "[()]", "\\$&");
     text = replaced(text, "connections were", "THINGS (was|were)");
+    text = replaced(text, "connections have", "THINGS (has|have)");
     text = replaced(text, "connections", "THINGS");
     text = replaced(text, "packets", "packets?");
     text = replaced(text, "THINGS", "(connection|request)s?");
@@ -62,8 +63,6 @@ std::string say(const wire::Ledger& ledger, bool ended = false) {
 bool isOfConnections(Reason reason) {
   constexpr std::array kOthers = {Reason::kKernelDrop, Reason::kDuplicate, Reason::kFragment,
                                   Reason::kTruncated, Reason::kEmpty,
-                                  // Comes with redaction.
-                                  Reason::kRedactionNeedsHttp,
                                   // Of responses.
                                   Reason::kUnanswered};
   return std::find(kOthers.begin(), kOthers.end(), reason) == kOthers.end();
