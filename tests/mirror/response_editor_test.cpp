@@ -94,6 +94,14 @@ TEST_F(ResponseEditorTest, OtherBodiesPassEvenIfTheyAreCut) {
   EXPECT_EQ(edit("", ""), Reason::kNone);
 }
 
+TEST_F(ResponseEditorTest, ABodyThatIsEmptyHidesNothing) {
+  // As of HEAD and 304, whose fields speak of a body that is not there.
+  EXPECT_EQ(edit("Content-Type: application/json\r\n", ""), Reason::kNone);
+  EXPECT_EQ(edit("Content-Encoding: gzip\r\n", ""), Reason::kNone);
+  EXPECT_EQ(edit("Content-Type: text/event-stream; x\r\n", "data: {\"token\":\"abc\"}\n\n"),
+            Reason::kUnredactable);
+}
+
 TEST_F(ResponseEditorTest, WhatIsMissingStaysSo) {
   EXPECT_EQ(editor_.response({1, 2, "GET", "/p", nullptr, Reason::kGap}), Reason::kNone);
   EXPECT_EQ(sink_.missing, Reason::kGap);
