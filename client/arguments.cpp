@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "client/compare_options.h"
 #include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
@@ -73,7 +74,8 @@ po::options_description visibleOptions() {
   po::options_description general("General");
   general.add_options()("help,h", "print this")("version", "print the version");
   po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local).add(general);
+  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local);
+  all.add(compareOptions()).add(general);
   return all;
 }
 
@@ -160,6 +162,7 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  if (arguments.compare) query.emplace_back("responses", "true");
   const auto selection = selectionQuery(values);
   if (arguments.command == Command::kPcap && !selection.empty()) {
     throw UsageError("--" + selection.front().first +
@@ -265,6 +268,17 @@ void readTarget(Arguments& result, const po::variables_map& values,
   }
 }
 
+void readComparison(Arguments& result, const po::variables_map& values) {
+  try {
+    result.compare = compareRulesOf(values);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  if (result.compare && result.command != Command::kMirror) {
+    throw UsageError("--compare goes neither with pcap nor with exec");
+  }
+}
+
 void readExec(Arguments& result, const po::variables_map& values,
               const std::vector<std::string>& words) {
   if (!words.empty()) {
@@ -327,6 +341,7 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   } else {
     readPairs(result, words);
   }
+  readComparison(result, values);
   result.spec = specOf(values, result);
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
@@ -389,6 +404,8 @@ std::string helpText() {
          "  2  the command line is wrong\n"
          "  3  the pod or its sidecar cannot be reached, or it refused\n"
          "  4  a stream broke off without a ledger\n"
+         "  5  with --compare: not 4, and the responses to some requests differ; 1 also if some\n"
+         "     could not be compared\n"
          "A second Ctrl-C kills the client: 130 for the shell. exec ends as its program did, and "
          "with\n127 or 126 if there is no such program or it cannot be run.\n";
   return text.str();

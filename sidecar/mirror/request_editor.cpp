@@ -30,7 +30,10 @@ RequestEditor::RequestEditor(http::Redactor redactor, EditorOptions options, Sin
     : redactor_(std::move(redactor)),
       options_(std::move(options)),
       listener_(listener),
-      sink_(makeSink(*this)) {}
+      sink_(makeSink(*this)) {
+  if (redactor_.empty() || sink_->responses() == nullptr) return;
+  responses_.emplace(redactor_, *sink_->responses());
+}
 
 Reason RequestEditor::open(ConnectionHandle handle, const ConnectionInfo& info) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});

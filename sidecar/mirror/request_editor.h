@@ -12,6 +12,7 @@
 #include "http/edited_head.h"
 #include "http/redactor.h"
 #include "mirror/budget.h"
+#include "mirror/response_editor.h"
 #include "mirror/sink.h"
 
 namespace dormouse::mirror {
@@ -62,6 +63,8 @@ class RequestEditor final : public Sink, private SinkListener {
   TimePoint flush(TimePoint now) override;
   void finish(const std::function<std::string()>& report) override;
   bool done() const override { return sink_->done(); }
+  bool carriesRaw() const override { return redactor_.empty() && sink_->carriesRaw(); }
+  ResponseIntake* responses() override { return responses_ ? &*responses_ : sink_->responses(); }
   std::string_view trouble() const override { return sink_->trouble(); }
 
  private:
@@ -87,6 +90,7 @@ class RequestEditor final : public Sink, private SinkListener {
 
   void onSettled(ConnectionHandle handle, Reason fate) override;
   void onRequestSettled(RequestId request, Reason fate) override;
+  void onResponseSettled(Reason fate) override { listener_.onResponseSettled(fate); }
   void onSinkGone(std::string_view why) override { listener_.onSinkGone(why); }
 
   /// Null if it simply passes.
@@ -121,10 +125,11 @@ class RequestEditor final : public Sink, private SinkListener {
   const EditorOptions options_;
   SinkListener& listener_;
   Budget memory_{kMemory};
-  std::vector<Connection> connections_;    // By handle.
-  std::vector<ConnectionHandle> refused_;  // To be told at the batch's end, if not before.
-  std::string chunk_;                      // Its memory is used again.
-  const std::unique_ptr<Sink> sink_;       // Last: it may report until it is gone.
+  std::vector<Connection> connections_;      // By handle.
+  std::vector<ConnectionHandle> refused_;    // To be told at the batch's end, if not before.
+  std::string chunk_;                        // Its memory is used again.
+  const std::unique_ptr<Sink> sink_;         // Late: it may report until it is gone.
+  std::optional<ResponseEditor> responses_;  // If something is hidden and the sink has responses.
 };
 
 }  // namespace dormouse::mirror

@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t kOpenRoom = 96;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
+constexpr std::size_t kResponseRoom = 80;  // Without head and body.
+
+std::span<const std::uint8_t> bytesOf(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 // A payload above a record's maximum is split; each part has a header of its own.
 constexpr std::size_t dataRoom(std::size_t payload) {
@@ -67,6 +72,10 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+  if (options_.responses && request.head.majorVersion == 1) {
+    Slot& slot = slots_[id.connection];
+    positions_[{slot.stream, id.number}] = ++slot.begun;
+  }
   return data(id.connection, request.head.bytes);
 }
 
@@ -77,10 +86,41 @@ Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_
 
 void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
   reserve_.end(id.connection);
-  closing_.push_back(Closing{buffer_.appended(), id, true});
+  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
+
+Reason FramesSink::response(const mirror::ResponseInfo& info) {
+  if (buffer_.gone()) return Reason::kSinkClosed;
+  const auto position = positions_.extract({info.connection, info.request});
+  if (position.empty()) return Reason::kFiltered;  // The request was left out after all.
+  wire::ResponseFrame frame{.connection = info.connection,
+                            .request = position.mapped(),
+                            .status = 0,
+                            .missing = info.missing,
+                            .latency = std::nullopt,
+                            .bodyBytes = 0,
+                            .head = {},
+                            .body = {}};
+  if (info.response != nullptr) {
+    frame.status = static_cast<std::uint16_t>(info.response->status);
+    frame.latency = info.response->latency;
+    frame.bodyBytes = info.response->bodyBytes;
+    frame.head = bytesOf(info.response->head);
+    frame.body = bytesOf(info.response->body);
+  }
+  const std::size_t room = kResponseRoom + frame.head.size() + frame.body.size();
+  if (!buffer_.fits(room)) buffer_.flush();
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
+  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  wire::appendResponse(*out, frame);
+  if (info.response != nullptr) {
+    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
+  }
+  return Reason::kNone;
+}
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
@@ -103,7 +143,9 @@ bool FramesSink::appendClose(const Owed& owed) {
   auto* const out = buffer_.room(kCloseRoom);
   if (out == nullptr) return false;
   wire::appendClose(*out, owed.frame);
-  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, false});
+  if (owed.handle) {
+    closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, Kind::kConnection});
+  }
   return true;
 }
 
@@ -157,7 +199,9 @@ void FramesSink::settle() {
 }
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
-  if (!closing.request) {
+  if (closing.kind == Kind::kResponse) {
+    listener_.onResponseSettled(fate);
+  } else if (closing.kind == Kind::kConnection) {
     listener_.onSettled(closing.id.connection, fate);
   } else {
     listener_.onRequestSettled(closing.id, fate);

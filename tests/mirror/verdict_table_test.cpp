@@ -29,6 +29,7 @@ std::vector<std::regex> rows() {
     std::string text = line.substr(3, line.find('`', 3) - 3);
     text = replaced(text, "[()]", "\\$&");
     text = replaced(text, "connections were", "THINGS (was|were)");
+    text = replaced(text, "connections have", "THINGS (has|have)");
     text = replaced(text, "connections", "THINGS");
     text = replaced(text, "packets", "packets?");
     text = replaced(text, "THINGS", "(connection|request)s?");
