@@ -43,7 +43,7 @@ struct EditorOptions {
 /// thread only.
 class RequestEditor final : public Sink, private SinkListener {
  public:
-  static constexpr std::size_t kMemory = 1 << 20;
+  static constexpr std::size_t kMemory = 384 << 10;
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
   /// REQUIRES: listener outlives the editor.

@@ -55,6 +55,7 @@ class Fates final : public SinkListener {
  public:
   void onSettled(ConnectionHandle, Reason) override {}
   void onRequestSettled(RequestId request, Reason fate) override { all[request.number] = fate; }
+  void onResponseSettled(Reason) override {}
   void onSinkGone(std::string_view) override {}
   std::map<std::uint32_t, Reason> all;
 };
