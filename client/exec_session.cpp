@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/access.h"
 #include "client/cluster.h"
 #include "client/follow/notifier.h"
 #include "client/follow/passed_signals.h"
@@ -98,18 +99,26 @@ class ExecRun final : private follow::NoticeListener {
         *kubectl_, loop_, clock_, [this] { return isOver(); },
         [this](const std::string& sentence) { display_.notice(sentence); });
     ChosenPods chosen = choosePods(cluster, arguments_.target);
-    try {
+    if (chosen.selector.empty()) {
       // Said before the program starts, and not when it listens at last.
-      if (chosen.selector.empty()) {
-        controlPortOf(chosen.pods.at(0), arguments_.agent, kubectl_->typedOptions());
-      }
+      Access access = accessTo(chosen.pods.at(0), arguments_, cluster);
+      arguments_.agent = std::move(access.wish);
+      token_ = std::move(access.token);
+      demandAgent(chosen.pods.at(0));
+    } else {
+      token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
+                                        : arguments_.token;
+    }
+    chosen_ = std::move(chosen);
+    lookedAt_ = clock_.now();
+  }
+
+  void demandAgent(const Pod& pod) const {
+    try {
+      controlPortOf(pod, arguments_.agent, kubectl_->typedOptions());
     } catch (const ObjectError& error) {
       throw ClusterError(error.what());
     }
-    token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
-                                      : arguments_.token;
-    chosen_ = std::move(chosen);
-    lookedAt_ = clock_.now();
   }
 
   void start() {
@@ -175,7 +184,7 @@ class ExecRun final : private follow::NoticeListener {
     }
   }
 
-  const Arguments& arguments_;
+  Arguments arguments_;  // With the place of the agent, once that is known.
   const Kubectl* const kubectl_;
   follow::Program& program_;
   const follow::ListenFilter& filter_;
