@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/program_options.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/variables_map.hpp>
 #include <charconv>
 #include <fstream>
 #include <optional>
-#include <sstream>
 
+#include "client/attach_wish.h"
 #include "client/compare_options.h"
+#include "client/exec_arguments.h"
+#include "client/option_table.h"
 #include "client/selection_options.h"
 #include "client/token_secret.h"
 #include "common/quote.h"
@@ -20,67 +23,12 @@ namespace po = boost::program_options;
 
 constexpr std::size_t kMostTokenBytes = 4096;
 
-po::options_description visibleOptions() {
-  po::options_description cluster("The cluster, as kubectl knows it");
-  cluster.add_options()  //
-      ("namespace,n", po::value<std::string>()->value_name("NAME"),
-       "the pod's namespace, instead of the context's")  //
-      ("context", po::value<std::string>()->value_name("NAME"),
-       "a context of the kubeconfig, instead of the current one")                         //
-      ("kubeconfig", po::value<std::string>()->value_name("FILE"), "another kubeconfig")  //
-      ("max-pods", po::value<std::string>()->value_name("10"),
-       "of a workload, how many pods to mirror at the same time");
-  po::options_description connection("The sidecar");
-  connection.add_options()  //
-      ("token", po::value<std::string>()->value_name("TOKEN"),
-       "the token; other users of this machine can see it, --token-file is better")  //
-      ("token-file", po::value<std::string>()->value_name("FILE"),
-       "read the token from this file; without both, DORMOUSE_TOKEN is taken, and without that the "
-       "namespace's Secret")                                                              //
-      ("secret", po::value<std::string>()->value_name("dormouse"), "that Secret's name")  //
-      ("as", po::value<std::string>()->value_name("NAME"),
-       "whose token of the Secret; the only one, or developer's, unless given")  //
-      ("container", po::value<std::string>()->value_name("dormouse"),
-       "the sidecar's container, where it was put into the pod by hand")  //
-      ("control-port", po::value<std::string>()->value_name("4747"),
-       "the port of the control API, instead of what the pod's annotation says")  //
-      ("url", po::value<std::string>()->value_name("URL"),
-       "no cluster: the control API is here, such as http://127.0.0.1:4747")  //
-      ("ca-file", po::value<std::string>()->value_name("FILE"),
-       "PEM certificates to verify an https:// URL by, instead of the system's")  //
-      ("insecure-skip-tls-verify", po::bool_switch(), "accept any certificate");
-  po::options_description mirror("What to mirror");
-  mirror.add_options()                                                                   //
-      ("protocol", po::value<std::string>()->value_name("tcp|udp"), "tcp unless given")  //
-      ("source", po::value<std::vector<std::string>>()->composing()->value_name("CIDR"),
-       "only traffic from this network; may be given several times")  //
-      ("ttl", po::value<std::string>()->value_name("30m"),
-       "end after this time; the sidecar's default unless given")  //
-      ("midstream", po::value<std::string>()->value_name("http|raw"),
-       "connections that are open already: from their next HTTP request (http) or byte (raw)")  //
-      ("h2", po::value<std::string>()->value_name("requests|raw"),
-       "HTTP/2: request by request, as the local program wants it, unless given; or the bytes "
-       "themselves (raw)");
-  po::options_description local("The local end");
-  local.add_options()                                                                      //
-      ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //
-      ("buffer", po::value<std::string>()->value_name("64MiB"),
-       "what all local connections together may hold back for a slow or paused program")  //
-      ("map", po::value<std::vector<std::string>>()->composing()->value_name("LOCAL:REMOTE"),
-       "exec: a port of the program and the pod's; several times; REMOTE none: not to be mirrored; "
-       "LOCAL 0: what the kernel chooses")  //
-      ("write", po::value<std::string>()->value_name("FILE"),
-       "pcap: write to this file instead of standard output")  //
-      ("quiet,q", po::bool_switch(), "print the end only")     //
-      ("output", po::value<std::string>()->value_name("text|json"),
-       "json: one JSON object per line on standard output");
-  po::options_description general("General");
-  general.add_options()("help,h", "print this")("version", "print the version");
-  po::options_description all;
-  all.add(cluster).add(connection).add(mirror).add(selectionOptions()).add(local);
-  all.add(compareOptions()).add(general);
-  return all;
-}
+constexpr std::array<std::pair<const char*, Command>, 5> kSubcommands = {
+    {{"pcap", Command::kPcap},
+     {"exec", Command::kExec},
+     {"attach", Command::kAttach},
+     {"detach", Command::kDetach},
+     {"list", Command::kList}}};
 
 std::uint16_t portOf(std::string_view digits, std::string_view whole) {
   std::uint16_t port = 0;
@@ -216,7 +164,8 @@ void readPairs(Arguments& result, const std::vector<std::string>& words) {
     }
     result.pairs.push_back(pair);
   }
-  if (result.pairs.empty()) throw UsageError("no port: give at least one, such as 8080:3000");
+  if (result.pairs.empty() && result.command != Command::kAttach)
+    throw UsageError("no port: give at least one, such as 8080:3000");
 }
 
 // Where a target stands, with what belongs to it.
@@ -244,8 +193,7 @@ std::uint64_t numberOf(const po::variables_map& values, const char* option, std:
   return number;
 }
 
-void readTarget(Arguments& result, const po::variables_map& values,
-                std::vector<std::string>& words) {
+void takeTarget(Arguments& result, std::vector<std::string>& words) {
   // A port, or a pair of them, is no target: the developer forgot it.
   if (words.empty() || words.front().find_first_not_of("0123456789:") == std::string::npos) {
     throw UsageError("no target: name a pod or a workload, such as pod/web-0 or deploy/web");
@@ -256,6 +204,9 @@ void readTarget(Arguments& result, const po::variables_map& values,
     throw UsageError(error.what());
   }
   words.erase(words.begin());
+}
+
+void readCluster(Arguments& result, const po::variables_map& values) {
   result.kubectl.nameSpace = nameOf(values, "namespace");
   result.kubectl.context = textOf(values, "context").value_or("");
   result.kubectl.kubeconfig = textOf(values, "kubeconfig").value_or("");
@@ -278,31 +229,70 @@ void readComparison(Arguments& result, const po::variables_map& values) {
     throw UsageError(error.what());
   }
   if (result.compare && result.command != Command::kMirror) {
-    throw UsageError("--compare goes neither with pcap nor with exec");
+    throw UsageError("--compare goes with none of pcap, exec, attach, detach, list");
   }
 }
 
-void readExec(Arguments& result, const po::variables_map& values,
+// What attach and detach take is one pod.
+void demandPod(const Arguments& result, const char* command) {
+  if (result.target.kind == Kind::kPod) return;
+  throw UsageError(std::string(command) + " takes one pod, such as pod/web-0, not " +
+                   result.target.text());
+}
+
+void readAttach(Arguments& result, const po::variables_map& values) {
+  try {
+    if (result.command != Command::kAttach) return refuseAttachOptions(values);
+    result.attach = attachWishOf(values, !result.pairs.empty());
+    result.attach.container = std::exchange(result.agent.container, "");
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+}
+
+Command takeCommand(std::vector<std::string>& words) {
+  for (const auto& [word, command] : kSubcommands) {
+    if (words.empty() || words.front() != word) continue;
+    words.erase(words.begin());
+    return command;
+  }
+  return Command::kMirror;
+}
+
+// Where the sidecar is; the target is taken off the words.
+void readPlace(Arguments& result, const po::variables_map& values,
+               std::vector<std::string>& words) {
+  const Command command = result.command;
+  if (values.count("url") == 0) {
+    if (command != Command::kList) takeTarget(result, words);
+    return readCluster(result, values);
+  }
+  if (command == Command::kAttach || command == Command::kDetach || command == Command::kList) {
+    throw UsageError("--url leads to one sidecar: attach, detach and list concern a cluster");
+  }
+  result.url = values["url"].as<std::string>();
+  for (const char* name : kClusterOnly) {
+    if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
+  }
+}
+
+// The words behind the target.
+void readRest(Arguments& result, const po::variables_map& values,
               const std::vector<std::string>& words) {
-  if (!words.empty()) {
-    throw UsageError("not understood: " + inQuotes(words.front()) +
-                     "; the program stands behind --, its ports are seen when it opens them");
-  }
-  if (result.exec.command.empty()) {
-    throw UsageError("no program: give it behind --, such as -- ./server --verbose");
-  }
-  if (values.count("to-host") != 0) throw UsageError("--to-host: exec knows where its program is");
-  if (const auto protocol = textOf(values, "protocol")) {
-    result.exec.tcp = *protocol == "tcp";
-    result.exec.udp = *protocol == "udp";
-  }
-  if (values.count("map") == 0) return;
-  for (const auto& pair : values["map"].as<std::vector<std::string>>()) {
-    try {
-      result.exec.map.add(pair);
-    } catch (const std::invalid_argument& error) {
-      throw UsageError(std::string("--map: ") + error.what());
-    }
+  switch (result.command) {
+    case Command::kExec:
+      return readExec(result, values, words);
+    case Command::kDetach:
+      demandPod(result, "detach");
+      [[fallthrough]];
+    case Command::kList:
+      if (!words.empty()) throw UsageError("not understood: " + inQuotes(words.front()));
+      return;
+    case Command::kAttach:
+      demandPod(result, "attach");
+      return readPairs(result, words);
+    default:
+      return readPairs(result, words);
   }
 }
 
@@ -319,33 +309,20 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   }
   std::vector<std::string> words;
   if (values.count("words") != 0) words = values["words"].as<std::vector<std::string>>();
-  if (!words.empty() && words.front() == "pcap") {
-    result.command = Command::kPcap;
-    words.erase(words.begin());
-  }
-  if (!words.empty() && words.front() == "exec") {
-    result.command = Command::kExec;
+  result.command = takeCommand(words);
+  if (result.command == Command::kExec) {
     result.exec.command = std::move(behind);
-    words.erase(words.begin());
   } else {
     words.insert(words.end(), behind.begin(), behind.end());
     if (values.count("map") != 0) throw UsageError("--map belongs to exec");
   }
-  if (values.count("url") == 0) {
-    readTarget(result, values, words);
-  } else {
-    result.url = values["url"].as<std::string>();
-    for (const char* name : kClusterOnly) {
-      if (values.count(name) != 0) throw UsageError(std::string("--url excludes --") + name);
-    }
-  }
-  if (result.command == Command::kExec) {
-    readExec(result, values, words);
-  } else {
-    readPairs(result, words);
-  }
+  readPlace(result, values, words);
+  readRest(result, values, words);
+  readAttach(result, values);
   readComparison(result, values);
-  result.spec = specOf(values, result);
+  if (!result.pairs.empty() || result.command == Command::kExec) {
+    result.spec = specOf(values, result);
+  }
   result.toHost = textOf(values, "to-host").value_or(result.toHost);
   if (const auto size = textOf(values, "buffer")) result.bufferBytes = sizeOf(*size);
   result.quiet = values["quiet"].as<bool>();
@@ -358,60 +335,12 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   }
   result.caFile = textOf(values, "ca-file").value_or("");
   result.insecureSkipTlsVerify = values["insecure-skip-tls-verify"].as<bool>();
-  result.token = chooseToken(values, environmentToken);
+  if (result.command != Command::kAttach) result.token = chooseToken(values, environmentToken);
   return result;
-}
-
-std::vector<OptionName> optionNames() {
-  std::vector<OptionName> names;
-  const po::options_description all = visibleOptions();
-  for (const auto& option : all.options()) {
-    const std::string shortForm =
-        option->canonical_display_name(po::command_line_style::allow_dash_for_short);
-    names.push_back({option->long_name(), shortForm.size() == 2 ? shortForm.substr(1) : "",
-                     option->semantic()->max_tokens() > 0, option->description()});
-  }
-  return names;
 }
 
 std::string versionText() {
   return DORMOUSE_VERSION;
-}
-
-std::string helpText() {
-  std::ostringstream text;
-  text
-      << "Copies a pod's incoming traffic onto local ports, while the pod's own server goes on\n"
-         "serving it.\n\n"
-         "  kubectl mirror TARGET REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n"
-         "  kubectl mirror pcap TARGET PORT [PORT ...] [options]\n"
-         "  kubectl mirror exec TARGET [--map LOCAL:REMOTE ...] [options] -- PROGRAM [WORD ...]\n"
-         "  kubectl mirror --url URL REMOTE:LOCAL [REMOTE:LOCAL ...] [options]\n\n"
-         "TARGET is pod/NAME, or deploy/NAME, sts/NAME, ds/NAME, rs/NAME, job/NAME, svc/NAME: all\n"
-         "pods of it, also those that come later. 8080:3000 copies every connection to the pod's\n"
-         "port 8080 to 127.0.0.1:3000; 8080 alone means 8080:8080. pcap writes one pod's packets,\n"
-         "both directions, for wireshark -k -i -.\n"
-         "exec starts your program and copies, to each port that it listens on, what the pod gets "
-         "on\n"
-         "the same port, or on the one that --map says. Our own lines go to standard error.\n"
-         "kubectl is run without a terminal: if your cluster asks for a log-in on it, log in "
-         "first,\n"
-         "for example by kubectl get pods.\n"
-         "Ctrl-C ends the mirror and prints what became of everything that was seen; a second\n"
-         "Ctrl-C exits at once.\n"
-      << visibleOptions()
-      << "\nExit codes:\n"
-         "  0  everything seen was delivered (connections without payload and retransmitted\n"
-         "     packets aside, and what the mirror was told to leave out)\n"
-         "  1  some of it was not; the ledger says how much and why\n"
-         "  2  the command line is wrong\n"
-         "  3  the pod or its sidecar cannot be reached, or it refused\n"
-         "  4  a stream broke off without a ledger\n"
-         "  5  with --compare: not 4, and the responses to some requests differ; 1 also if some\n"
-         "     could not be compared\n"
-         "A second Ctrl-C kills the client: 130 for the shell. exec ends as its program did, and "
-         "with\n127 or 126 if there is no such program or it cannot be run.\n";
-  return text.str();
 }
 
 }  // namespace dormouse::client

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "client/attach_wish.h"
 #include "client/exec_wish.h"
 #include "client/kubectl.h"
 #include "client/pod.h"
@@ -17,7 +18,16 @@
 
 namespace dormouse::client {
 
-enum class Command : std::uint8_t { kMirror, kPcap, kExec, kHelp, kVersion };
+enum class Command : std::uint8_t {
+  kMirror,
+  kPcap,
+  kExec,
+  kAttach,
+  kDetach,
+  kList,
+  kHelp,
+  kVersion,
+};
 
 /// A mirrored port of the pod and the local port that receives its traffic.
 struct PortPair {
@@ -33,12 +43,13 @@ struct Arguments {
   std::string secret = "dormouse";  // The Secret with the tokens,
   std::string as;                   // and the principal; empty: the only one, or developer.
   AgentWish agent;
-  std::size_t maxPods = 10;               // Of a workload, mirrored at the same time.
-  KubectlOptions kubectl;                 // Its program is not the command line's to set.
-  std::vector<PortPair> pairs;            // Each remote port once. Empty with kExec.
-  ExecWish exec;                          // Only kExec's.
-  wire::MirrorSpec spec;                  // What to ask the sidecar for.
-  std::string toHost = "127.0.0.1";       // Where the local ports are.
+  AttachWish attach;
+  std::size_t maxPods = 10;          // Of a workload, mirrored at the same time.
+  KubectlOptions kubectl;            // Its program is not the command line's to set.
+  std::vector<PortPair> pairs;       // Each remote port once. Attach: perhaps none; exec: none.
+  ExecWish exec;                     // Only kExec's.
+  wire::MirrorSpec spec;             // What to ask the sidecar for.
+  std::string toHost = "127.0.0.1";  // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
   std::optional<CompareRules> compare;    // The local program's responses with the pod's.
   bool quiet = false;                     // Only the end is printed.
@@ -56,18 +67,6 @@ class UsageError : public std::runtime_error {
 /// `arguments` without the program's name; `environmentToken` is DORMOUSE_TOKEN, null if unset.
 /// Reads the token file. Throws UsageError.
 Arguments parseArguments(const std::vector<std::string>& arguments, const char* environmentToken);
-
-/// An option as it is typed, for completion.
-struct OptionName {
-  std::string longName;   // Without its hyphens.
-  std::string shortName;  // A letter, or empty.
-  bool takesValue = false;
-  std::string description;
-};
-std::vector<OptionName> optionNames();
-
-/// What --help prints, exit codes included.
-std::string helpText();
 
 /// What --version prints behind the program's name.
 std::string versionText();

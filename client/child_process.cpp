@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -47,6 +48,35 @@ class Pipe {
   std::array<int, 2> ends_{};
 };
 
+/// What a child reads from its standard input.
+class Input {
+ public:
+  explicit Input(std::string_view bytes)
+      : fd_(bytes.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
+                          : ::memfd_create("input", MFD_CLOEXEC)) {
+    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "standard input");
+    for (std::size_t written = 0; written < bytes.size();) {
+      const ssize_t n = ::write(fd_, bytes.data() + written, bytes.size() - written);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) {
+        const int error = errno;
+        ::close(fd_);
+        throw std::system_error(error, std::generic_category(), "standard input");
+      }
+      written += static_cast<std::size_t>(n);
+    }
+    if (!bytes.empty()) ::lseek(fd_, 0, SEEK_SET);
+  }
+  ~Input() { ::close(fd_); }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
 // Poco's sockets outlive exec: a child that held one would keep a stream open that we have closed.
 void closeOnExec() {
   if (::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
@@ -56,7 +86,7 @@ void closeOnExec() {
 
 // In the child, between fork and exec: only what is async-signal-safe, for other threads may have
 // held locks. `failure` is closed by exec, or gets errno.
-[[noreturn]] void become(char* const* argv, pid_t parent, int out, int err, int failure) {
+[[noreturn]] void become(char* const* argv, pid_t parent, int in, int out, int err, int failure) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // It ended before it could be watched.
@@ -64,8 +94,7 @@ void closeOnExec() {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  const int null = ::open("/dev/null", O_RDONLY);
-  if (null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(out, STDOUT_FILENO) >= 0 &&
+  if (::dup2(in, STDIN_FILENO) >= 0 && ::dup2(out, STDOUT_FILENO) >= 0 &&
       ::dup2(err, STDERR_FILENO) >= 0) {
     closeOnExec();
     ::execv(argv[0], argv);
@@ -106,19 +135,22 @@ void ChildProcess::Watched::read(int rounds, const std::function<void(std::strin
 }
 
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, EventLoop& loop,
-                           ChildListener& listener)
+                           ChildListener& listener, std::string_view input)
     : listener_(listener) {
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  const Input in(input);
   Pipe out;
   Pipe err;
   Pipe failure;
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
-  if (pid == 0) become(argv.data(), parent, out.writing(), err.writing(), failure.writing());
+  if (pid == 0) {
+    become(argv.data(), parent, in.fd(), out.writing(), err.writing(), failure.writing());
+  }
   ::setpgid(pid, pid);  // Here too: whichever comes first.
   out.closeWriting();
   err.closeWriting();

@@ -24,14 +24,16 @@ class ChildListener {
   virtual void onExit(int status) = 0;
 };
 
-/// Standard input is /dev/null. The child leads a process group of its own, so that Ctrl-C on the
-/// terminal does not reach it; the group is killed when this object ends, and the child when the
-/// thread that made it does, even by SIGKILL. Make it on the main thread. One thread only.
+/// Standard input is /dev/null, or a file of no name that holds what is given. The child leads a
+/// process group of its own, so that Ctrl-C on the terminal does not reach it; the group is killed
+/// when this object ends, and the child when the thread that made it does, even by SIGKILL. Make it
+/// on the main thread. One thread only.
 class ChildProcess {
  public:
   /// `arguments[0]` is a path. `loop` and `listener` must outlive this. Throws std::system_error if
   /// the program cannot be started.
-  ChildProcess(const std::vector<std::string>& arguments, EventLoop& loop, ChildListener& listener);
+  ChildProcess(const std::vector<std::string>& arguments, EventLoop& loop, ChildListener& listener,
+               std::string_view input = {});
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

@@ -1,5 +1,6 @@
 #include "client/cluster.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include "client/token_secret.h"
@@ -22,9 +23,9 @@ Cluster::Cluster(const Kubectl& kubectl, EventLoop& loop, const Clock& clock,
       cancelled_(std::move(cancelled)),
       notice_(std::move(notice)) {}
 
-std::string Cluster::call(const std::vector<std::string>& arguments) const {
+std::string Cluster::call(const std::vector<std::string>& arguments, std::string_view input) const {
   try {
-    const KubectlCall call(kubectl_, arguments, loop_);
+    const KubectlCall call(kubectl_, arguments, loop_, input);
     const TimePoint longAfter = clock_.now() + kLong;
     const TimePoint deadline = clock_.now() + kLongest;
     std::string told;
@@ -46,6 +47,11 @@ std::string Cluster::call(const std::vector<std::string>& arguments) const {
   }
 }
 
+void Cluster::pause(Nanos atMost) const {
+  if (cancelled_()) throw ClusterError("stopped");
+  loop_.poll(clock_.now() + std::min(atMost, kTick), clock_);
+}
+
 Poco::JSON::Object::Ptr Cluster::get(const std::string& kind, const std::string& name) const {
   const std::string text = call({"get", kind, name, "--output=json", kRequestTimeout});
   try {
@@ -56,8 +62,9 @@ Poco::JSON::Object::Ptr Cluster::get(const std::string& kind, const std::string&
 }
 
 std::vector<Pod> Cluster::pods(const std::string& selector) const {
-  const std::string text =
-      call({"get", "pods", "--selector=" + selector, "--output=json", kRequestTimeout});
+  std::vector<std::string> arguments = {"get", "pods", "--output=json", kRequestTimeout};
+  if (!selector.empty()) arguments.push_back("--selector=" + selector);
+  const std::string text = call(arguments);
   try {
     std::vector<Pod> pods;
     for (const auto& item : itemsOf(*objectFromText(text))) pods.push_back(podFromJson(*item));

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/kubectl.h"
@@ -19,12 +20,21 @@ class Cluster {
   Cluster(const Kubectl& kubectl, EventLoop& loop, const Clock& clock,
           std::function<bool()> cancelled, std::function<void(const std::string&)> notice);
 
-  /// Standard output of one call, which may take three minutes. Throws ClusterError.
-  std::string call(const std::vector<std::string>& arguments) const;
-  /// One object. Throws ClusterError.
+  /// Standard output of one call, which may take three minutes. `input`: its standard input. Throws
+  /// ClusterError, RefusedError if the call fails.
+  std::string call(const std::vector<std::string>& arguments, std::string_view input = {}) const;
+  /// One object. Throws ClusterError, RefusedError if there is none or it may not be read.
   Poco::JSON::Object::Ptr get(const std::string& kind, const std::string& name) const;
-  /// The pods that a selector chooses. Throws ClusterError.
+  /// The pods that a selector chooses; all of the namespace if it is empty. Throws ClusterError.
   std::vector<Pod> pods(const std::string& selector) const;
+  /// Turns the loop until something happens, at most so long. Throws ClusterError if cancelled.
+  void pause(Nanos atMost) const;
+  const Clock& clock() const { return clock_; }
+  const Kubectl& kubectl() const { return kubectl_; }
+  EventLoop& loop() const { return loop_; }
+  /// Tells the developer.
+  void notice(const std::string& sentence) const { notice_(sentence); }
+
   /// The token from the Secret `secret`. Throws ClusterError.
   std::string token(const std::string& secret, const std::string& as) const;
 

@@ -1,11 +1,12 @@
 #include "client/completion.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
 
-#include "client/arguments.h"
+#include "client/option_table.h"
 #include "client/outcome.h"
 #include "client/pods.h"
 
@@ -17,14 +18,28 @@ constexpr int kWithFiles = 0;
 constexpr int kNoFiles = 4;
 constexpr const char* kSoon = "--request-timeout=3s";
 
+constexpr std::array<std::pair<const char*, const char*>, 5> kSubcommands = {
+    {{"pcap", "write packets"},
+     {"exec", "start a program and mirror its ports"},
+     {"attach", "bring an agent into a pod that has none"},
+     {"detach", "end your mirrors in a pod"},
+     {"list", "who is awake where"}}};
+
+bool isSubcommand(const std::string& word) {
+  return std::any_of(kSubcommands.begin(), kSubcommands.end(),
+                     [&](const auto& subcommand) { return word == subcommand.first; });
+}
+
 /// The words typed, told apart.
 struct Typed {
+  bool onePod() const { return subcommand == "attach" || subcommand == "detach"; }
+  bool takesPorts() const { return subcommand != "exec" && subcommand != "detach"; }
+
   std::map<std::string, std::string> values;  // By long name.
-  std::vector<std::string> positions;         // Without pcap and exec.
-  bool pcap = false;
-  bool exec = false;
-  bool program = false;  // Behind --.
-  std::string pending;   // The long name of an option whose value comes next.
+  std::vector<std::string> positions;         // Without the subcommand.
+  std::string subcommand;                     // Empty: none.
+  bool program = false;                       // Behind --.
+  std::string pending;                        // The long name of an option whose value comes next.
 };
 
 std::string candidate(const std::string& word, const std::string& description) {
@@ -53,11 +68,9 @@ Typed typedOf(const std::vector<std::string>& words, std::size_t count) {
       break;
     }
     if (!word.starts_with('-')) {
-      const bool first = typed.positions.empty() && !typed.pcap && !typed.exec;
-      if (first && word == "pcap") {
-        typed.pcap = true;
-      } else if (first && word == "exec") {
-        typed.exec = true;
+      const bool first = typed.positions.empty() && typed.subcommand.empty();
+      if (first && isSubcommand(word)) {
+        typed.subcommand = word;
       } else {
         typed.positions.push_back(word);
       }
@@ -103,11 +116,13 @@ void completeTarget(Completion& completion, const Typed& typed, const std::strin
                     const Cluster& cluster) {
   const std::size_t slash = word.find('/');
   if (slash == std::string::npos) {
-    if (!typed.pcap && !typed.exec) {
-      completion.candidates.push_back(candidate("pcap", "write packets"));
-      completion.candidates.push_back(candidate("exec", "start a program and mirror its ports"));
+    if (typed.subcommand.empty()) {
+      for (const auto& [name, description] : kSubcommands) {
+        completion.candidates.push_back(candidate(name, description));
+      }
     }
     for (const Kind kind : {Kind::kPod, Kind::kDeployment, Kind::kStatefulSet, Kind::kService}) {
+      if (kind != Kind::kPod && typed.onePod()) continue;
       addTargets(completion, kind, cluster);
     }
     return;
@@ -190,7 +205,7 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
   const std::string word = words.empty() ? "" : words.back();
   const Typed typed = typedOf(words, words.empty() ? 0 : words.size() - 1);
   if (typed.program) {
-    completion.files = typed.exec;  // A program, or what it is told.
+    completion.files = typed.subcommand == "exec";  // A program, or what it is told.
   } else if (!typed.pending.empty()) {
     completeValue(completion, typed.pending, cluster);
   } else if (word.starts_with('-')) {
@@ -200,8 +215,8 @@ Completion complete(const std::vector<std::string>& words, const Cluster& cluste
   } else if (typed.values.count("url") != 0) {
     return completion;
   } else if (typed.positions.empty()) {
-    completeTarget(completion, typed, word, cluster);
-  } else if (!typed.exec && word.find(':') == std::string::npos) {
+    if (typed.subcommand != "list") completeTarget(completion, typed, word, cluster);
+  } else if (typed.takesPorts() && word.find(':') == std::string::npos) {
     completePorts(completion, typed, cluster);
   }
   std::erase_if(completion.candidates,

@@ -221,15 +221,18 @@ OpenedStream ControlClient::openStream(const wire::MirrorSpec& spec,
   }
 }
 
-Report ControlClient::callMirror(const std::string& method, const std::string& id) const {
+// `parse` makes something of the body of a 200; it throws std::invalid_argument if it cannot.
+template <typename Parse>
+auto ControlClient::call(const std::string& method, const std::string& path,
+                         const Parse& parse) const {
   try {
     Poco::Net::StreamSocket socket = connect();
-    sendRequest(socket, url_, method, prefix_ + "/v1/mirrors/" + id, token_);
+    sendRequest(socket, url_, method, prefix_ + path, token_);
     TimedReader reader(socket, kCallTimeout, [] { return false; });
     Answer answer = readHead(reader);
     readBody(reader, answer);
     if (answer.head.getStatus() != HTTPResponse::HTTP_OK) refuse(answer);
-    return parseReport(answer.body);
+    return parse(answer.body);
   } catch (const ControlError& error) {
     throw ControlError(where() + error.what(), error.status());
   } catch (const std::invalid_argument& error) {
@@ -242,11 +245,22 @@ Report ControlClient::callMirror(const std::string& method, const std::string& i
 }
 
 Report ControlClient::find(const std::string& id) const {
-  return callMirror(HTTPRequest::HTTP_GET, id);
+  return call(HTTPRequest::HTTP_GET, "/v1/mirrors/" + id, parseReport);
 }
 
 Report ControlClient::remove(const std::string& id) const {
-  return callMirror(HTTPRequest::HTTP_DELETE, id);
+  return call(HTTPRequest::HTTP_DELETE, "/v1/mirrors/" + id, parseReport);
+}
+
+std::size_t ControlClient::removeAll() const {
+  return call(HTTPRequest::HTTP_DELETE, "/v1/mirrors", countMirrors);
+}
+
+std::string ControlClient::statusText() const {
+  return call(HTTPRequest::HTTP_GET, "/v1/status", [](const std::string& body) {
+    parseAgentState(body);
+    return body;
+  });
 }
 
 }  // namespace dormouse::client

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "client/agent_state.h"
 #include "client/outcome.h"
 #include "wire/mirror_spec.h"
 
@@ -56,10 +57,15 @@ class ControlClient {
   Report find(const std::string& id) const;
   /// DELETE /v1/mirrors/{id}: the final report.
   Report remove(const std::string& id) const;
+  /// DELETE /v1/mirrors: how many mirrors of the token's owner that has ended.
+  std::size_t removeAll() const;
+  /// GET /v1/status, as it came; parseAgentState() has taken it.
+  std::string statusText() const;
 
  private:
   Poco::Net::StreamSocket connect() const;
-  Report callMirror(const std::string& method, const std::string& id) const;
+  template <typename Parse>
+  auto call(const std::string& method, const std::string& path, const Parse& parse) const;
   std::string where() const;
 
   Poco::URI url_;

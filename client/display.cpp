@@ -154,6 +154,21 @@ void Display::started(const std::string& name, const std::string& mirror, const 
   event("started", object);
 }
 
+void Display::attached(const std::string& pod, const std::string& agent, const std::string& way,
+                       std::uint16_t controlPort) {
+  if (style_ == Style::kQuiet) return;
+  if (style_ != Style::kJson) {
+    return line(pod + ": agent " + agent + " attached (" + way + "), its control port is " +
+                std::to_string(controlPort));
+  }
+  Poco::JSON::Object object;
+  object.set("pod", pod);
+  object.set("agent", agent);
+  object.set("way", way);
+  object.set("control_port", controlPort);
+  event("attached", object);
+}
+
 void Display::progress(const Progress& progress) {
   if (style_ == Style::kQuiet || progress == shown_ || clock_.now() < nextAt_) return;
   nextAt_ = clock_.now() + (style_ == Style::kLive ? kLiveEvery : kPlainEvery);

@@ -42,6 +42,9 @@ class Display {
 
   /// `name`: of the pod, such as "pod/web-0"; empty if there is none to tell apart.
   void started(const std::string& name, const std::string& mirror, const std::string& what);
+  /// An agent has come into a pod and answers.
+  void attached(const std::string& pod, const std::string& agent, const std::string& way,
+                std::uint16_t controlPort);
   void progress(const Progress& progress);
   /// Something the developer should know now. Never held back.
   void notice(const std::string& sentence);

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/access.h"
 #include "client/cluster.h"
 #include "client/follow/notifier.h"
 #include "client/follow/passed_signals.h"
@@ -36,7 +37,8 @@ class ExecRun final : private follow::NoticeListener {
  public:
   ExecRun(const Arguments& arguments, const Kubectl* kubectl, follow::Program& program,
           const follow::ListenFilter& filter, Display& display, const Clock& clock)
-      : arguments_(arguments),
+      : askedAgent_(arguments.agent),
+        arguments_(arguments),
         kubectl_(kubectl),
         program_(program),
         filter_(filter),
@@ -98,18 +100,28 @@ class ExecRun final : private follow::NoticeListener {
         *kubectl_, loop_, clock_, [this] { return isOver(); },
         [this](const std::string& sentence) { display_.notice(sentence); });
     ChosenPods chosen = choosePods(cluster, arguments_.target);
-    try {
+    if (chosen.selector.empty()) {
       // Said before the program starts, and not when it listens at last.
-      if (chosen.selector.empty()) {
-        controlPortOf(chosen.pods.at(0), arguments_.agent, kubectl_->typedOptions());
-      }
+      Arguments asked = arguments_;
+      asked.agent = askedAgent_;
+      Access access = accessTo(chosen.pods.at(0), asked, cluster);
+      arguments_.agent = std::move(access.wish);
+      token_ = std::move(access.token);
+      demandAgent(chosen.pods.at(0));
+    } else {
+      token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
+                                        : arguments_.token;
+    }
+    chosen_ = std::move(chosen);
+    lookedAt_ = clock_.now();
+  }
+
+  void demandAgent(const Pod& pod) const {
+    try {
+      controlPortOf(pod, arguments_.agent, kubectl_->typedOptions());
     } catch (const ObjectError& error) {
       throw ClusterError(error.what());
     }
-    token_ = arguments_.token.empty() ? cluster.token(arguments_.secret, arguments_.as)
-                                      : arguments_.token;
-    chosen_ = std::move(chosen);
-    lookedAt_ = clock_.now();
   }
 
   void start() {
@@ -175,7 +187,8 @@ class ExecRun final : private follow::NoticeListener {
     }
   }
 
-  const Arguments& arguments_;
+  const AgentWish askedAgent_;
+  Arguments arguments_;  // With the place of the agent, once that is known.
   const Kubectl* const kubectl_;
   follow::Program& program_;
   const follow::ListenFilter& filter_;

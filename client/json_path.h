@@ -43,6 +43,12 @@ inline std::optional<std::uint64_t> unsignedAt(const Poco::JSON::Object& object,
   return wire::jsonUnsigned(valueAt(object, path));
 }
 
+inline std::optional<bool> booleanAt(const Poco::JSON::Object& object, JsonPath path) {
+  const Poco::Dynamic::Var value = valueAt(object, path);
+  if (value.type() != typeid(bool)) return std::nullopt;
+  return value.extract<bool>();
+}
+
 /// The objects of an array; members of another type are left out.
 inline std::vector<Poco::JSON::Object::Ptr> objectsAt(const Poco::JSON::Object& object,
                                                       JsonPath path) {
@@ -62,6 +68,17 @@ inline std::vector<std::string> textListAt(const Poco::JSON::Object& object, Jso
   if (value.type() != typeid(Poco::JSON::Array::Ptr)) return found;
   for (const auto& member : *value.extract<Poco::JSON::Array::Ptr>()) {
     if (auto one = wire::jsonString(member)) found.push_back(std::move(*one));
+  }
+  return found;
+}
+
+/// The whole numbers of an array that are not negative.
+inline std::vector<std::uint64_t> unsignedListAt(const Poco::JSON::Object& object, JsonPath path) {
+  std::vector<std::uint64_t> found;
+  const Poco::Dynamic::Var value = valueAt(object, path);
+  if (value.type() != typeid(Poco::JSON::Array::Ptr)) return found;
+  for (const auto& member : *value.extract<Poco::JSON::Array::Ptr>()) {
+    if (const auto one = wire::jsonUnsigned(member)) found.push_back(*one);
   }
   return found;
 }

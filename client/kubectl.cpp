@@ -69,14 +69,17 @@ void BoundedText::append(std::string_view bytes) {
 }
 
 KubectlCall::KubectlCall(const Kubectl& kubectl, const std::vector<std::string>& arguments,
-                         EventLoop& loop)
-    : out_(kMostOutput), err_(kMostErrorOutput), child_(kubectl.command(arguments), loop, *this) {}
+                         EventLoop& loop, std::string_view input)
+    : out_(kMostOutput),
+      err_(kMostErrorOutput),
+      child_(kubectl.command(arguments), loop, *this, input) {}
 
 const std::string& KubectlCall::output() const {
   if (status_ != 0) {
     const std::string said = sentenceOf(err_.text());
-    throw ClusterError("kubectl: " +
-                       (said.empty() ? "failed with exit code " + std::to_string(status_) : said));
+    throw RefusedError(
+        "kubectl: " + (said.empty() ? "failed with exit code " + std::to_string(status_) : said),
+        reasonOf(err_.text()));
   }
   if (out_.overflowed()) throw ClusterError("kubectl answers more than 16 MiB");
   return out_.text();
@@ -94,6 +97,14 @@ bool isForbidden(std::string_view errorOutput) {
   // "Error from server (Forbidden): …"; of an upgrade, "error: … pods "x" is forbidden: User …".
   return errorOutput.find("(Forbidden)") != std::string_view::npos ||
          errorOutput.find(" is forbidden: ") != std::string_view::npos;
+}
+
+std::string reasonOf(std::string_view errorOutput) {
+  constexpr std::string_view kStart = "Error from server (";
+  const std::size_t start = errorOutput.rfind(kStart);
+  if (start == std::string_view::npos) return isForbidden(errorOutput) ? "Forbidden" : "";
+  errorOutput.remove_prefix(start + kStart.size());
+  return printable(errorOutput.substr(0, errorOutput.find(')')), 40);
 }
 
 std::string sentenceOf(std::string_view errorOutput) {

@@ -18,6 +18,19 @@ class ClusterError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The API server refused, or kubectl did.
+class RefusedError : public ClusterError {
+ public:
+  /// `reason`: the API server's word for it, such as "Conflict", "Forbidden" or "NotFound"; empty
+  /// if it gave none.
+  RefusedError(const std::string& sentence, std::string reason)
+      : ClusterError(sentence), reason_(std::move(reason)) {}
+  const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
 /// What every call of kubectl is given. Empty: kubectl's own choice.
 struct KubectlOptions {
   std::string program;  // A path, or a name to be found on the PATH; empty: kubectl.
@@ -63,11 +76,13 @@ bool isForbidden(std::string_view errorOutput);
 /// One call that answers and ends. Ask done() after each round of the loop.
 class KubectlCall final : private ChildListener {
  public:
-  KubectlCall(const Kubectl& kubectl, const std::vector<std::string>& arguments, EventLoop& loop);
+  /// `input`: what it reads from standard input.
+  KubectlCall(const Kubectl& kubectl, const std::vector<std::string>& arguments, EventLoop& loop,
+              std::string_view input = {});
 
   bool done() const { return status_ >= 0; }
-  /// REQUIRES: done(). Standard output, at most 16 MiB. Throws ClusterError with what kubectl says
-  /// if it failed.
+  /// REQUIRES: done(). Standard output, at most 16 MiB. Throws RefusedError with what kubectl says
+  /// if it failed, ClusterError if that is more.
   const std::string& output() const;
   /// REQUIRES: done(). The API server says that there is no such object.
   bool notFound() const;
@@ -86,6 +101,9 @@ class KubectlCall final : private ChildListener {
   int status_ = -1;
   ChildProcess child_;  // Last: it calls the others.
 };
+
+/// The API server's word for its refusal in what kubectl writes to standard error; empty if none.
+std::string reasonOf(std::string_view errorOutput);
 
 /// What kubectl said on standard error, as one printable sentence: its last line that is no log
 /// line, without "error: " and "Error from server".

@@ -13,12 +13,14 @@
 #include <system_error>
 
 #include "client/arguments.h"
+#include "client/attach_session.h"
 #include "client/completion.h"
 #include "client/control_client.h"
 #include "client/display.h"
 #include "client/exec_session.h"
 #include "client/follow/program.h"
 #include "client/mirror_session.h"
+#include "client/option_table.h"
 #include "client/pcap_session.h"
 
 namespace {
@@ -117,7 +119,9 @@ int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.front() == "__complete") {
     return codeOf(printCompletion({words.begin() + 1, words.end()}));
   }
-  const Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  Arguments arguments = parseArguments(words, std::getenv("DORMOUSE_TOKEN"));
+  const char* image = std::getenv("DORMOUSE_IMAGE");
+  if (arguments.attach.image.empty() && image != nullptr) arguments.attach.image = image;
   ::unsetenv("DORMOUSE_TOKEN");  // No child needs it.
   if (arguments.command == Command::kHelp) {
     std::cout << helpText();
@@ -135,12 +139,32 @@ int run(const std::vector<std::string>& words) {
   const Kubectl* kubectl = found ? &*found : nullptr;
   if (arguments.command == Command::kPcap) return codeOf(capture(arguments, kubectl, clock));
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
-  return codeOf(runMirror(arguments, kubectl, display, clock));
+  Display notices(Style::kPlain, std::cerr, clock);
+  switch (arguments.command) {
+    case Command::kAttach:
+      return codeOf(runAttach(arguments, *kubectl, display, clock));
+    case Command::kDetach:
+      return codeOf(runDetach(arguments, *kubectl, display, clock));
+    case Command::kList:
+      return codeOf(runList(arguments, *kubectl, std::cout, notices, clock));
+    default:
+      return codeOf(runMirror(arguments, kubectl, display, clock));
+  }
+}
+
+// What is closed would be the number of the next descriptor that is opened, and not what a child of
+// ours takes for its standard input.
+void openStandardDescriptors() {
+  int fd = -1;
+  do fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  openStandardDescriptors();
   try {
     return run({argv + 1, argv + argc});
   } catch (const UsageError& error) {

@@ -7,10 +7,10 @@
 #include <map>
 #include <memory>
 
+#include "client/access.h"
 #include "client/cluster.h"
 #include "client/comparison.h"
 #include "client/fleet.h"
-#include "client/signals.h"
 
 namespace dormouse::client {
 namespace {
@@ -39,12 +39,6 @@ std::string pairsText(const Arguments& arguments) {
   return text;
 }
 
-// What is asked of the cluster first; nothing with a URL.
-struct Beginning {
-  ChosenPods chosen;
-  std::string token;
-};
-
 Beginning begin(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, const Clock& clock,
                 const Signals& signals, Display& display) {
   if (kubectl == nullptr) return {};
@@ -53,7 +47,11 @@ Beginning begin(Arguments& arguments, const Kubectl* kubectl, EventLoop& loop, c
       [&display](const std::string& sentence) { display.notice(sentence); });
   Beginning beginning{choosePods(cluster, arguments.target), arguments.token};
   usePodPorts(arguments, beginning.chosen);
-  if (beginning.token.empty()) {
+  if (arguments.target.kind == Kind::kPod) {
+    Access access = accessTo(beginning.chosen.pods.at(0), arguments, cluster);
+    arguments.agent = std::move(access.wish);
+    beginning.token = std::move(access.token);
+  } else if (beginning.token.empty()) {
     beginning.token = cluster.token(arguments.secret, arguments.as);
   }
   return beginning;
@@ -170,6 +168,11 @@ class MirrorRun final : private EventHandler {
 };
 
 }  // namespace
+
+ExitCode mirrorPods(const Arguments& arguments, const Beginning& beginning, const Kubectl& kubectl,
+                    Signals& signals, EventLoop& loop, Display& display, const Clock& clock) {
+  return MirrorRun(arguments, beginning, &kubectl, signals, loop, display, clock).run();
+}
 
 ExitCode runMirror(const Arguments& arguments, const Kubectl* kubectl, Display& display,
                    const Clock& clock) {

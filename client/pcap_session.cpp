@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "client/access.h"
 #include "client/cluster.h"
 #include "client/pod_endpoint.h"
 #include "client/pods.h"
@@ -143,10 +144,9 @@ class Reach {
     const Cluster cluster(*kubectl, loop, clock, cancelled,
                           [&display](const std::string& sentence) { display.notice(sentence); });
     Pod pod = chooseOne(cluster, arguments);
-    std::string token =
-        arguments.token.empty() ? cluster.token(arguments.secret, arguments.as) : arguments.token;
-    endpoint_ = std::make_unique<PodEndpoint>(std::move(pod), arguments.agent, std::move(token),
-                                              *kubectl, loop, clock);
+    Access access = accessTo(pod, arguments, cluster);
+    endpoint_ = std::make_unique<PodEndpoint>(std::move(pod), std::move(access.wish),
+                                              std::move(access.token), *kubectl, loop, clock);
     endpoint_->open();
     while (endpoint_->state() == Endpoint::State::kOpening) {
       if (cancelled()) throw ClusterError("stopped before the sidecar was reached");

@@ -42,15 +42,26 @@ std::string stateOf(const Object& status) {
   return "";
 }
 
+std::string messageOf(const Object& status) {
+  for (const char* name : {"waiting", "terminated"}) {
+    if (const auto text = textAt(status, {"state", name, "message"})) return printable(*text, 500);
+  }
+  return "";
+}
+
 void readContainers(const Object& object, const char* spec, const char* statuses, Pod& pod) {
-  std::map<std::string, std::string> states;
+  std::map<std::string, Object::Ptr> found;
   for (const auto& status : objectsAt(object, {"status", statuses})) {
-    states[textAt(*status, {"name"}).value_or("")] = stateOf(*status);
+    found[textAt(*status, {"name"}).value_or("")] = status;
   }
   for (const auto& description : objectsAt(object, {"spec", spec})) {
     Pod::Container container;
     container.name = printable(textAt(*description, {"name"}).value_or(""), 100);
-    container.state = states[container.name];
+    container.image = printable(textAt(*description, {"image"}).value_or(""), 500);
+    if (const auto status = found.find(container.name); status != found.end()) {
+      container.state = stateOf(*status->second);
+      container.message = messageOf(*status->second);
+    }
     for (const auto& port : objectsAt(*description, {"ports"})) {
       const std::uint16_t number = portOf(unsignedAt(*port, {"containerPort"}));
       if (number == 0) continue;
@@ -62,6 +73,7 @@ void readContainers(const Object& object, const char* spec, const char* statuses
 }
 
 const Pod::Container* agentOf(const Pod& pod, const AgentWish& wish) {
+  if (wish.attached && wish.container.empty()) return nullptr;  // It is not in the pod.
   return pod.container(wish.container.empty() ? kAgentContainer : wish.container);
 }
 
@@ -128,6 +140,10 @@ Pod podFromJson(const Object& object) {
   if (annotations) pod.status = textAt(*annotations, {kStatusAnnotation});
   readContainers(object, "initContainers", "initContainerStatuses", pod);
   readContainers(object, "containers", "containerStatuses", pod);
+  const std::size_t usual = pod.containers.size();
+  readContainers(object, "ephemeralContainers", "ephemeralContainerStatuses", pod);
+  for (std::size_t i = usual; i < pod.containers.size(); ++i) pod.containers[i].ephemeral = true;
+  pod.hostNetwork = booleanAt(object, {"spec", "hostNetwork"}).value_or(false);
   return pod;
 }
 
@@ -151,7 +167,7 @@ std::uint16_t controlPortOf(const Pod& pod, const AgentWish& wish,
   const Pod::Container* agent = agentOf(pod, wish);
   std::uint16_t port = wish.controlPort;
   // An agent that was put in by hand has no annotation.
-  if (pod.status) {
+  if (pod.status && !wish.attached) {
     const std::uint16_t written = annotatedPort(pod, *pod.status);
     if (port == 0) port = written;
   } else if (agent == nullptr && !wish.container.empty()) {
@@ -163,6 +179,11 @@ std::uint16_t controlPortOf(const Pod& pod, const AgentWish& wish,
     throw ObjectError(start + " is not running: its phase is " + pod.phase);
   }
   if (!agentMayAnswer(pod, wish)) {
+    // What has come as an ephemeral container is never started again.
+    if (wish.attached && agent->state.starts_with("terminated")) {
+      throw NoAgentError(start + ": the agent that was attached has ended (container " +
+                         agent->name + ", " + agent->state + ")");
+    }
     throw ObjectError(start + ": the agent's container " + agent->name + " is not running (" +
                       agent->state + ")");
   }

@@ -33,11 +33,15 @@ struct Pod {
   std::optional<std::string> status;  // The annotation dormouse.dev/status.
   struct Container {
     std::string name;
-    std::string state;  // "running", or why not: "waiting: CrashLoopBackOff"; empty: unknown.
+    std::string image;
+    bool ephemeral = false;
+    std::string state;    // "running", or why not: "waiting: CrashLoopBackOff"; empty: unknown.
+    std::string message;  // More on why not; may be empty.
     std::vector<std::uint16_t> ports;                 // TCP and UDP, as declared.
     std::map<std::string, std::uint16_t> namedPorts;  // Those of them that have a name.
   };
-  std::vector<Container> containers;  // Init containers first.
+  std::vector<Container> containers;  // Init containers first, ephemeral ones last.
+  bool hostNetwork = false;           // It has the node's network, not one of its own.
 
   const Container* container(std::string_view name) const;
   bool running() const { return phase == "Running" && !leaving; }
@@ -47,6 +51,7 @@ struct Pod {
 struct AgentWish {
   std::string container;          // Its container; empty: "dormouse".
   std::uint16_t controlPort = 0;  // 0: the annotation's, else 4747.
+  bool attached = false;          // It came later: what the injector wrote down does not count.
 };
 
 /// An object of kind Pod. Throws ObjectError naming what is missing or of a wrong type.

@@ -23,15 +23,6 @@ constexpr std::size_t kMaxEntries = 1024;
 constexpr std::size_t kMaxFailures = 10;
 constexpr auto kWindow = std::chrono::minutes(1);
 
-Sha256 sha256(std::string_view text) {
-  Poco::SHA2Engine engine(Poco::SHA2Engine::SHA_256);
-  engine.update(text.data(), text.size());
-  const auto& digest = engine.digest();
-  Sha256 hash{};
-  std::copy_n(digest.begin(), std::min(digest.size(), hash.size()), hash.begin());
-  return hash;
-}
-
 std::vector<std::string> fileNames(const std::string& directory) {
   std::vector<std::string> names;
   DIR* const dir = ::opendir(directory.c_str());
@@ -84,6 +75,15 @@ std::string_view bearerToken(std::string_view header) {
 }
 
 }  // namespace
+
+Sha256 sha256(std::string_view text) {
+  Poco::SHA2Engine engine(Poco::SHA2Engine::SHA_256);
+  engine.update(text.data(), text.size());
+  const auto& digest = engine.digest();
+  Sha256 hash{};
+  std::copy_n(digest.begin(), std::min(digest.size(), hash.size()), hash.begin());
+  return hash;
+}
 
 HashedToken parseHashedToken(std::string_view text) {
   const std::size_t equals = text.find('=');

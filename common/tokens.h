@@ -18,6 +18,8 @@ namespace dormouse {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
+Sha256 sha256(std::string_view text);
+
 /// A principal whose token's hash is known instead of the token.
 struct HashedToken {
   std::string name;

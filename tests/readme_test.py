@@ -24,7 +24,7 @@ BLOCK = re.compile(r"(?:<!-- (test|ci|e2e) -->\n)?```(\w*)\n(.*?)^```\n((?:<!-- 
                    re.MULTILINE | re.DOTALL)
 EXPECT = re.compile(r"<!-- expect: (.*?) -->")
 PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/control-api.md",
-         "docs/stream-format.md", "docs/exec.md")
+         "docs/stream-format.md", "docs/exec.md", "docs/ways-in.md")
 
 
 class LocalProgram(http.server.ThreadingHTTPServer):

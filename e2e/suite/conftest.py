@@ -11,9 +11,10 @@ from harness.target import Client, make_pods
 from harness import manifests
 
 # Values of the suite: defaults but for what its cases need. Push mirrors are off until an admin
-# names networks, and missed pods are not counted by default.
+# names networks, missed pods are not counted and ephemeral containers are not allowed by default.
 VALUES = ("--set-json", 'sidecar.ceilings.allowTo=["0.0.0.0/0"]',
-          "--set", "missedPods.enabled=true", "--set", "logLevel=debug")
+          "--set", "missedPods.enabled=true", "--set", "logLevel=debug",
+          "--set", "developerRole.ephemeralContainers=true")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def own_cluster(on_node):
 
 # From the thin thread to what breaks the installation, takes it away, or begins without one.
 ORDER = ("install", "injection", "asleep", "developer", "http", "unnoticed", "pod_security", "workloads",
-         "known_causes", "two_developers", "faults", "upgrade", "readme")
+         "known_causes", "two_developers", "attach", "node_job", "faults", "upgrade", "readme")
 
 
 def pytest_collection_modifyitems(items):

@@ -20,7 +20,8 @@ SHOP = "shop"
 
 @pytest.fixture
 def shop(cluster):
-    """What README assumes: a namespace `shop` with a Deployment `web`, and no Dormouse."""
+    """What README assumes: a namespace `shop` with a Deployment `web` and a pod `legacy`, and no
+    Dormouse."""
     def remove():
         cluster.helm("uninstall", RELEASE, "--namespace", SPACE, "--ignore-not-found", "--wait")
         cluster.kubectl("delete", "namespace", SHOP, SPACE, "--ignore-not-found", seconds=120)
@@ -29,6 +30,9 @@ def shop(cluster):
     cluster.kubectl("create", "namespace", SHOP)
     cluster.kubectl("--namespace", SHOP, "create", "--filename", "-",
                     input=json.dumps(manifests.deployment("web", labels={})))
+    cluster.kubectl("--namespace", SHOP, "create", "--filename", "-",
+                    input=json.dumps(manifests.pod("legacy", labels={})))
+    cluster.ready(SHOP, "legacy")
     cluster.kubectl("--namespace", SHOP, "rollout", "status", "deployment/web", "--timeout=60s")
     yield
     if not os.environ.get("E2E_KEEP"):

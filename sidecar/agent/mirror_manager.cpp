@@ -69,7 +69,8 @@ MirrorManager::MirrorManager(Settings settings, ManagerDependencies dependencies
     : settings_(std::move(settings)),
       dependencies_(std::move(dependencies)),
       version_(std::move(version)),
-      born_(dependencies_.clock.now()) {}
+      born_(dependencies_.clock.now()),
+      idleSince_(born_) {}
 
 MirrorManager::~MirrorManager() = default;
 
@@ -99,7 +100,7 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
 void MirrorManager::release(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
-    active_.erase(id);
+    remove(id);
   }
   changed_.notify_all();
 }
@@ -130,7 +131,7 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
   {
     const std::lock_guard lock(mutex_);
     if (shuttingDown_) {
-      active_.erase(id);
+      remove(id);
       throw Problem(503, "the sidecar is shutting down");
     }
     Active& active = active_.at(id);
@@ -143,7 +144,7 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
     }
     const Nanos rest = active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval};
     if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline, rest})) {
-      active_.erase(id);
+      remove(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }
     active.live = true;
@@ -172,7 +173,7 @@ void MirrorManager::bury(const mirror::MirrorReport& report) {
   std::shared_ptr<DataLoop> unused;
   {
     const std::lock_guard lock(mutex_);
-    active_.erase(report.id);
+    remove(report.id);
     ended_.push_front({report, dependencies_.clock.now()});
     endedPackets_ += report.ledger.packets.seen;
     endedDrops_ += report.ledger.packets.skippedFor(Reason::kKernelDrop);
@@ -187,6 +188,21 @@ void MirrorManager::bury(const mirror::MirrorReport& report) {
     // Asleep costs next to nothing: what the mirror used goes back to the kernel.
     ::malloc_trim(0);
   }
+}
+
+void MirrorManager::remove(const std::string& id) {
+  active_.erase(id);
+  if (active_.empty()) idleSince_ = dependencies_.clock.now();
+}
+
+std::optional<Nanos> MirrorManager::retireAfter(Nanos idle) {
+  const std::lock_guard lock(mutex_);
+  // Until a mirror ends, no less than all of it is left.
+  if (!active_.empty()) return idle;
+  const Nanos since = dependencies_.clock.now() - idleSince_;
+  if (since < idle) return idle - since;
+  shuttingDown_ = true;
+  return std::nullopt;
 }
 
 void MirrorManager::forgetOld() {

@@ -52,6 +52,11 @@ class MirrorManager final : public mirror::MirrorService {
   std::vector<mirror::MirrorReport> endAll(const std::string& owner) override;
   mirror::AgentStatus status() override;
 
+  /// If no mirror has lived for `idle` (counted from the manager's begin, then from each moment
+  /// when the last one ended): refuses new ones from now on, and returns nothing. Else how long to
+  /// wait, more than 0, until that may be so.
+  std::optional<Nanos> retireAfter(Nanos idle);
+
   /// Refuses new mirrors, ends all with "shutdown" and waits until they have ended, at most
   /// `patience`.
   void shutdown(std::chrono::milliseconds patience);
@@ -86,7 +91,9 @@ class MirrorManager final : public mirror::MirrorService {
   std::vector<mirror::MirrorReport> endThese(const std::vector<std::string>& ids,
                                              const std::string& because,
                                              std::chrono::milliseconds patience);
-  void forgetOld();  // REQUIRES: mutex_ is held.
+  // REQUIRE: mutex_ is held.
+  void remove(const std::string& id);
+  void forgetOld();
 
   const Settings settings_;
   const ManagerDependencies dependencies_;
@@ -99,6 +106,7 @@ class MirrorManager final : public mirror::MirrorService {
   std::deque<Ended> ended_;  // Newest first.
   std::shared_ptr<DataLoop> loop_;
   bool shuttingDown_ = false;
+  TimePoint idleSince_;  // While active_ is empty.
   std::uint64_t wakes_ = 0;
   std::uint64_t endedPackets_ = 0;
   std::uint64_t endedDrops_ = 0;

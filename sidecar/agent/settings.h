@@ -47,6 +47,8 @@ struct MemorySettings {
 };
 
 struct Settings {
+  /// Without a mirror for so long, the agent ends; 0: never.
+  std::chrono::seconds exitWhenIdle{0};
   CaptureSettings capture;
   MirrorSettings mirror;
   MemorySettings memory;

@@ -78,9 +78,10 @@ std::string describeEnd(int status) {
 
 }  // namespace
 
-int supervise(const std::function<int()>& worker, const Log& log) {
+int supervise(const std::function<int()>& worker, const Log& log, unsigned mostDeaths) {
   const SignalMask signals;
   int stopRequests = 0;
+  unsigned deaths = 0;
   for (;;) {
     const auto begun = SteadyClock::now();
     const pid_t child = startWorker(worker, signals);
@@ -102,8 +103,14 @@ int supervise(const std::function<int()>& worker, const Log& log) {
           break;
       }
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kFinished) return 0;
     if (stopRequests > 0 || (WIFEXITED(status) && WEXITSTATUS(status) == kBadStart)) {
       return exitCode(status);
+    }
+    if (++deaths >= mostDeaths) {
+      log.error("the worker ended again; no other one is started",
+                {{"ended", describeEnd(status)}});
+      return 1;
     }
     log.warn("the worker ended; starting a fresh one, asleep", {{"ended", describeEnd(status)}});
     const auto lived = SteadyClock::now() - begun;

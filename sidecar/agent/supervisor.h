@@ -1,6 +1,7 @@
 // The parent process that keeps a worker alive.
 #pragma once
 
+#include <climits>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,11 +16,17 @@ namespace dormouse::agent {
 /// file capability.
 ///
 /// SIGTERM and SIGINT are passed on and end the supervision with the worker's exit code; a second
-/// one kills the worker. A worker that ends with kBadStart is not started again. Returns the
-/// process's exit code. REQUIRES: no other thread exists yet.
-int supervise(const std::function<int()>& worker, const Log& log);
+/// one kills the worker. A worker that ends with kBadStart or kFinished is not started again.
+/// Returns the process's exit code, 0 for kFinished. `mostDeaths`: after so many the supervision
+/// ends with 1: an agent that is to end by itself would not, if each new worker began to count
+/// anew. REQUIRES: no other thread exists yet.
+int supervise(const std::function<int()>& worker, const Log& log, unsigned mostDeaths = UINT_MAX);
 
 /// The worker's exit code for "this can never work": bad files named by flags, for instance.
 inline constexpr int kBadStart = 2;
+
+/// The worker's exit code for "nothing is left to do": it was told when to end by itself, for
+/// instance.
+inline constexpr int kFinished = 3;
 
 }  // namespace dormouse::agent

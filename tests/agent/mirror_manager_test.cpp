@@ -198,5 +198,34 @@ TEST_F(MirrorManagerTest, ShutdownEndsEverythingAndRefusesMore) {
   EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(8080)); }), 503);
 }
 
+constexpr Nanos kIdle = std::chrono::minutes(1);
+
+TEST_F(MirrorManagerTest, RetiresOnceItHasBeenIdleForLong) {
+  ManualClock clock;
+  ManagerDependencies dependencies{clock, executor_, {}, {}, {}, {}};
+  MirrorManager manager(settings(), std::move(dependencies), "1");
+  EXPECT_EQ(manager.retireAfter(kIdle), kIdle);  // From its begin.
+  clock.advance(kIdle - Nanos{1});
+  EXPECT_EQ(manager.retireAfter(kIdle), Nanos{1});
+  clock.advance(Nanos{1});
+  EXPECT_EQ(manager.retireAfter(kIdle), std::nullopt);
+  EXPECT_EQ(statusOf([&] { manager.openStream("ana", onPort(8080)); }), 503);
+  EXPECT_THAT(detail_, HasSubstr("shutting down"));
+}
+
+TEST_F(MirrorManagerTest, IsIdleFromTheLastMirrorsEndOn) {
+  const std::string id = startStream();
+  EXPECT_EQ(manager_.retireAfter(kIdle), kIdle);
+  const TimePoint before = clock_.now();
+  manager_.end("ana", id);
+  const auto left = manager_.retireAfter(kIdle);
+  ASSERT_TRUE(left);
+  EXPECT_GE(*left, kIdle - (clock_.now() - before));  // What was before does not count.
+  EXPECT_LT(*left, kIdle);
+  capabilityMissing_ = true;  // A wake that fails takes its place and gives it back.
+  EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(8080)); }), 503);
+  EXPECT_LE(manager_.retireAfter(kIdle), kIdle);
+}
+
 }  // namespace
 }  // namespace dormouse::agent

@@ -13,13 +13,13 @@ namespace {
 /// A supervisor in a child process, whose workers write their process ids into a pipe.
 class SupervisorTest : public ::testing::Test {
  protected:
-  void start(int exitCode = -1) {
+  void start(int exitCode = -1, unsigned mostDeaths = UINT_MAX) {
     ASSERT_EQ(pipe(pipe_.data()), 0);
     supervisor_ = fork();
     if (supervisor_ != 0) return;
     const SystemClock clock;
     const Log log(LogLevel::kError, clock, [](std::string_view) {});
-    _exit(supervise([this, exitCode] { return work(exitCode); }, log));
+    _exit(supervise([this, exitCode] { return work(exitCode); }, log, mostDeaths));
   }
   void TearDown() override {
     if (supervisor_ > 0) {
@@ -86,6 +86,22 @@ TEST_F(SupervisorTest, ABadStartIsFinal) {
   const int status = awaitExit();
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), kBadStart);
+}
+
+TEST_F(SupervisorTest, AWorkerThatHasFinishedIsNotReplaced) {
+  start(kFinished);
+  nextWorker();
+  const int status = awaitExit();
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(SupervisorTest, DeathsMayBeCounted) {
+  start(0, 3);
+  for (int i = 0; i < 3; ++i) nextWorker();
+  const int status = awaitExit();
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 1);
 }
 
 TEST_F(SupervisorTest, ASecondSignalKillsAWorkerThatDoesNotObey) {

@@ -103,7 +103,16 @@ class Secrets(unittest.TestCase):
         for secret in secrets:
             self.assertFalse({"data", "stringData", "immutable"} & set(secret))
             # "keep" would leave it behind, a hook would make it anew.
-            self.assertNotIn("annotations", secret["metadata"])
+            annotations = secret["metadata"].get("annotations", {})
+            self.assertFalse([each for each in annotations if "helm.sh" in each])
+
+    def test_that_of_the_tokens_tells_the_image(self):
+        objects = tools.documents({"tokens": {"namespaces": ["shop"]}, "imageRegistry": "reg.example",
+                                   "sidecar": {"image": {"tag": "7", "digest": "sha256:" + 64 * "0"}}})
+        secret = tools.find(objects, "Secret", "dormouse")
+        self.assertEqual({"dormouse.dev/sidecar-image":
+                          "reg.example/dormouse-sidecar:7@sha256:" + 64 * "0"},
+                         secret["metadata"]["annotations"])
 
     def test_there_is_none_when_others_keep_the_certificate(self):
         objects = tools.documents({"certificates": {"mode": "cert-manager"}})

@@ -17,7 +17,8 @@ struct PodText {
   bool withAgent = true;
 
   std::string text() const {
-    std::string json = R"({"apiVersion":"v1","kind":"Pod","metadata":{)" + metadata;
+    std::string json =
+        R"({"apiVersion":"v1","kind":"Pod","metadata":{"resourceVersion":"7",)" + metadata;
     if (annotated) json += R"("annotations":{"dormouse.dev/status":")" + status + "\"},";
     json += R"("name":")" + name + R"(","namespace":"shop","uid":")" + uid +
             R"(","labels":{"app":"web","dormouse.dev/inject":"true"}},"spec":{)";

@@ -42,11 +42,7 @@ class FakeCluster {
   }
 
   /// Every call of kubectl so far, one line of JSON each.
-  std::string calls() const {
-    std::ostringstream text;
-    text << std::ifstream(directory_.path() / "calls.log").rdbuf();
-    return text.str();
-  }
+  std::string calls() const { return read("calls.log"); }
   /// Process ids of the port-forwards that were started and not told to break off.
   std::vector<pid_t> forwards() const {
     std::vector<pid_t> found;
@@ -65,7 +61,15 @@ class FakeCluster {
   /// kubectl-mirror with the fake kubectl.
   std::vector<std::string> environment() const {
     return {"KUBECTL=" FAKE_KUBECTL, "PATH=/usr/local/bin:/usr/bin:/bin",
-            "FAKE_KUBECTL=" + directory_.string()};
+            "FAKE_KUBECTL=" + directory_.string(), "XDG_STATE_HOME=" + state().string()};
+  }
+  /// Where the client keeps what it has to know again.
+  std::filesystem::path state() const { return directory_.path() / "state"; }
+  /// What is in one of the directory's files; empty if there is none.
+  std::string read(const std::string& file) const {
+    std::ostringstream text;
+    text << std::ifstream(directory_.path() / file).rdbuf();
+    return text.str();
   }
 
  private:

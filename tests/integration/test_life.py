@@ -201,6 +201,39 @@ class Life(LabCase):
         self.check_idle(sidecar)
         self.assertLessEqual(threads, 8)
 
+    def test_exits_when_idle(self):
+        began = time.monotonic()
+        sidecar = self.sidecar("--exit-when-idle", "2s")
+        # Whoever only looks does not keep it; nor does a wrong token.
+        while sidecar.process.poll() is None and seconds_since(began) < patience(10):
+            try:
+                sidecar.call("GET", "/v1/status")
+                sidecar.call("GET", "/v1/status", caller="Bearer wrong")
+            except OSError:
+                pass  # It has ended.
+            time.sleep(0.1)
+        # Supervisor and worker, with the code of those that are done.
+        self.assertEqual(sidecar.process.wait(1), 0)
+        self.assertGreater(seconds_since(began), 2)
+        self.assertIn("ending: idle", sidecar.errors())
+
+    def test_a_mirror_keeps_it_from_its_idle_end(self):
+        self.nginx()
+        sidecar = self.sidecar("--exit-when-idle", "1s")
+        stream = FrameReader(sidecar, f"port={APP_PORT}&ttl=3s")
+        report = stream.wait_end(5)
+        ended = time.monotonic()
+        self.assertEqual(report["ended_because"], "ttl")
+        self.assertEqual(sidecar.process.wait(patience(5)), 0)
+        self.assertGreater(seconds_since(ended), 0.5)
+        self.assertEqual(packet_sockets(), [])
+
+    def test_a_killed_worker_begins_to_count_anew(self):
+        sidecar = self.sidecar("--exit-when-idle", "2s")
+        self.kill_worker(sidecar)
+        sidecar.expected_alarms = ("the worker ended",)
+        self.assertEqual(sidecar.process.wait(patience(10)), 0)
+
     def test_waking_many_times_leaves_nothing_behind(self):
         self.nginx()
         sidecar = self.sidecar()

@@ -15,6 +15,10 @@ class Mirror:
     def __init__(self, process, log):
         self._process, self._log = process, log
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def text(self):
         """What it has printed so far, on either output."""
         self._log.flush()
@@ -38,7 +42,7 @@ class Mirror:
         return self.end(seconds)
 
     def kill(self):
-        """SIGKILL, to it alone."""
+        """SIGKILL, as when the machine goes: nothing can be tidied up."""
         self._process.kill()
         self._process.wait()
 

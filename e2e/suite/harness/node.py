@@ -15,7 +15,8 @@ CAP_NET_RAW = 1 << 13
 
 def processes(pod, container):
     """The process ids in a container of the pod (an object of the API), parents first."""
-    statuses = (pod.status.init_container_statuses or []) + (pod.status.container_statuses or [])
+    statuses = (pod.status.init_container_statuses or []) + (pod.status.container_statuses or []) \
+        + (pod.status.ephemeral_container_statuses or [])
     identifier = next(each.container_id for each in statuses if each.name == container)
     identifier = identifier.split("//")[1]
     found = []
@@ -26,6 +27,19 @@ def processes(pod, container):
         except OSError:
             continue  # It has ended meanwhile.
     return sorted(found, key=lambda pid: (fields(pid)["NSpid"].split()[-1] != "1", pid))
+
+
+def session(leader):
+    """The process ids of a session that are still there, the dead that nobody has reaped aside."""
+    found = []
+    for path in PROC.glob("[0-9]*/stat"):
+        try:
+            state, _, _, number = path.read_text().rsplit(")", 1)[1].split()[:4]
+        except OSError:
+            continue
+        if int(number) == leader and state != "Z":
+            found.append(int(path.parent.name))
+    return found
 
 
 def sidecar_processes(pod):
