@@ -13,7 +13,7 @@ PACKAGES := \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
   python3 python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl wrk tshark tcpdump jq \
-  iproute2 libcap2-bin openssl util-linux procps netcat-openbsd nodejs
+  iproute2 libcap2-bin openssl util-linux procps netcat-openbsd nghttp2-client nodejs
 
 # For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
 E2E_PACKAGES := \

@@ -23,7 +23,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
 PAIRS = int(os.environ.get("BENCH_PAIRS", "15"))
 PAIR_SECONDS = int(os.environ.get("BENCH_PAIR_SECONDS", "4"))
-PORT, CONTROL, PUSH = 8080, 4747, 3000
+PORT, H2_PORT, CONTROL, PUSH = 8080, 8082, 4747, 3000
 POD, PEER = "10.99.0.1", "10.99.0.2"
 TOKEN = "bench"
 HEADERS = {"Authorization": "Bearer " + TOKEN}
@@ -32,7 +32,18 @@ HEADERS = {"Authorization": "Bearer " + TOKEN}
 REQUESTS = {
     "http": f"port={PORT}&format=ndjson",
     "http_filter": f"port={PORT}&method=GET&path=^/(bench|api)&header=user-agent:^bench_",
+    "h2": f"port={H2_PORT}&format=ndjson",
 }
+H2_SERVER = """
+daemon off; master_process off; user root; pid {dir}/nginx.pid; error_log {dir}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 1000000000;
+  client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
+  scgi_temp_path {dir}/s; uwsgi_temp_path {dir}/u;
+  server {{ listen {port} http2; location / {{ return 200 "ok"; }} }}
+}}
+"""
 
 
 def row(name, value):
@@ -110,6 +121,17 @@ class Peer:
     def prefix(self):
         return ["nsenter", "-t", str(self.process.pid), "-n"]
 
+    def h2load(self, rate, connections=16):
+        """Requests of HTTP/2, paced, all of which must be answered; as pacer()."""
+        count = rate * SECONDS
+        command = self.prefix() + ["h2load", f"--requests={count}", f"--clients={connections}",
+                                   f"--rps={rate // connections}", "--max-concurrent-streams=1",
+                                   f"http://{POD}:{H2_PORT}/bench"]
+        out = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode()
+        if f" {count} succeeded" not in out:
+            raise RuntimeError("h2load: " + out)
+        return {"requests": float(count)}
+
     def pacer(self, *arguments):
         command = self.prefix() + [str(BUILD / "bench/bench_pacer"), *map(str, arguments)]
         out = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
@@ -121,6 +143,18 @@ def app(port=PORT, discard=False):
     process = subprocess.Popen(command + (["--discard"] if discard else []),
                                stdout=subprocess.PIPE)
     wait_until(lambda: listening(port), f"the application on {port}")
+    return process
+
+
+def h2_app(directory):
+    """nginx, which takes HTTP/2 in plain text."""
+    directory = pathlib.Path(directory) / "h2"
+    directory.mkdir()
+    config = directory / "nginx.conf"
+    config.write_text(H2_SERVER.format(dir=directory, port=H2_PORT))
+    process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(directory), "-e",
+                                str(directory / "error.log")])
+    wait_until(lambda: listening(H2_PORT), "nginx")
     return process
 
 
@@ -185,6 +219,7 @@ class Bench:
         self.peer = Peer()
         self.app = app()
         self.local = app(PUSH)
+        self.h2_app = h2_app(directory)
         self.sidecar = Sidecar(directory)
         self.filter = subprocess.run([str(BUILD / "bench/bench_filter"), str(PORT)], check=True,
                                      stdout=subprocess.PIPE).stdout.decode().strip()
@@ -202,7 +237,9 @@ class Bench:
             raise RuntimeError("the first stream lost something: " + json.dumps(ledger))
         return int(size)
 
-    def load(self, saturate):
+    def load(self, saturate, kind=""):
+        if kind == "h2":
+            return self.peer.h2load(8000)
         pace = ["--saturate"] if saturate else ["--rate", 8000]
         return self.peer.pacer("--target", f"{POD}:{PORT}", "--seconds", SECONDS, *pace)
 
@@ -213,7 +250,7 @@ class Bench:
         else:
             curl = self.sidecar.stream(REQUESTS.get(kind, f"port={PORT}"))
         cpu = Cpu(self.sidecar.worker)
-        load = self.load(saturate)
+        load = self.load(saturate, kind)
         used = cpu.used_ns()
         ledger = self.sidecar.sleep()
         if curl:
@@ -364,7 +401,8 @@ class Bench:
             len(pathlib.Path("/proc/net/packet").read_text().splitlines()) - 1)
 
     def close(self):
-        for process in (self.sidecar.process, self.app, self.local, self.peer.process):
+        for process in (self.sidecar.process, self.app, self.local, self.h2_app,
+                        self.peer.process):
             process.terminate()
             process.wait()
 

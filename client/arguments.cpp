@@ -9,6 +9,8 @@
 #include <optional>
 
 #include "client/attach_wish.h"
+#include "client/compare_options.h"
+#include "client/exec_arguments.h"
 #include "client/option_table.h"
 #include "client/selection_options.h"
 #include "client/token_secret.h"
@@ -111,6 +113,7 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
       query.emplace_back("source", source);
     }
   }
+  if (arguments.compare) query.emplace_back("responses", "true");
   const auto selection = selectionQuery(values);
   if (arguments.command == Command::kPcap && !selection.empty()) {
     throw UsageError("--" + selection.front().first +
@@ -219,27 +222,14 @@ void readCluster(Arguments& result, const po::variables_map& values) {
   }
 }
 
-void readExec(Arguments& result, const po::variables_map& values,
-              const std::vector<std::string>& words) {
-  if (!words.empty()) {
-    throw UsageError("not understood: " + inQuotes(words.front()) +
-                     "; the program stands behind --, its ports are seen when it opens them");
+void readComparison(Arguments& result, const po::variables_map& values) {
+  try {
+    result.compare = compareRulesOf(values);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
   }
-  if (result.exec.command.empty()) {
-    throw UsageError("no program: give it behind --, such as -- ./server --verbose");
-  }
-  if (values.count("to-host") != 0) throw UsageError("--to-host: exec knows where its program is");
-  if (const auto protocol = textOf(values, "protocol")) {
-    result.exec.tcp = *protocol == "tcp";
-    result.exec.udp = *protocol == "udp";
-  }
-  if (values.count("map") == 0) return;
-  for (const auto& pair : values["map"].as<std::vector<std::string>>()) {
-    try {
-      result.exec.map.add(pair);
-    } catch (const std::invalid_argument& error) {
-      throw UsageError(std::string("--map: ") + error.what());
-    }
+  if (result.compare && result.command != Command::kMirror) {
+    throw UsageError("--compare goes with none of pcap, exec, attach, detach, list");
   }
 }
 
@@ -329,6 +319,7 @@ Arguments parseArguments(const std::vector<std::string>& arguments, const char* 
   readPlace(result, values, words);
   readRest(result, values, words);
   readAttach(result, values);
+  readComparison(result, values);
   if (!result.pairs.empty() || result.command == Command::kExec) {
     result.spec = specOf(values, result);
   }

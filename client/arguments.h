@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "client/exec_wish.h"
 #include "client/kubectl.h"
 #include "client/pod.h"
+#include "client/response_compare.h"
 #include "client/target.h"
 #include "wire/mirror_spec.h"
 
@@ -49,6 +51,7 @@ struct Arguments {
   wire::MirrorSpec spec;             // What to ask the sidecar for.
   std::string toHost = "127.0.0.1";  // Where the local ports are.
   std::size_t bufferBytes = 64ULL << 20;  // For all local connections together.
+  std::optional<CompareRules> compare;    // The local program's responses with the pod's.
   bool quiet = false;                     // Only the end is printed.
   bool json = false;                      // NDJSON instead of text.
   std::string writeFile;                  // pcap: empty for standard output.

@@ -1,9 +1,13 @@
 #include "client/attach.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
+#include <exception>
+#include <memory>
 #include <set>
 
+#include "client/agent_state.h"
 #include "client/fresh_token.h"
 #include "client/inquiry.h"
 #include "client/way_in.h"
@@ -16,6 +20,7 @@ constexpr std::size_t kNameBytes = 3;
 constexpr Nanos kTick = std::chrono::milliseconds(200);
 constexpr Nanos kNewPatience = std::chrono::seconds(30);
 constexpr Nanos kKeptPatience = std::chrono::seconds(5);
+constexpr Nanos kLastPatience = std::chrono::seconds(5);
 
 // Ports that programs are told to listen on are rarely up there, and the kernel gives out none
 // below 32768 for outgoing connections.
@@ -114,7 +119,7 @@ Attached attachAgent(const Pod& pod, const Arguments& arguments, const AgentStor
         store.keep(kept);  // It is as if it were new.
         cluster.notice("pod/" + pod.name + ": the agent " + kept.name +
                        " that was attached before still runs and is used again");
-        return {pod, kept};
+        return {pod, kept, false};
       }
       store.forget(kept);
     } catch (const ClusterError& error) {
@@ -132,8 +137,36 @@ Attached attachAgent(const Pod& pod, const Arguments& arguments, const AgentStor
     store.keep(agent);  // Another run may have taken it for one that has ended.
     return attached;
   } catch (const ClusterError&) {
+    wayIn->abandon(agent);
     store.forget(agent);
     throw;
+  }
+}
+
+void letGo(const Attached& attached, const AgentStore& store, const Cluster& cluster) {
+  if (!attached.fresh || attached.agent.way != Way::kNode) return;
+  // Of this client's own mirrors the last may be ending just now: asked again while it is awake.
+  const auto awake = std::make_shared<std::atomic<bool>>(false);
+  try {
+    Inquiry inquiry(
+        attached.pod, wishOf(attached.agent), attached.agent.token,
+        [awake](const ControlClient& control) {
+          *awake = parseAgentState(control.statusText()).awake;
+          if (*awake) throw ControlError("it is awake");
+          return std::string();
+        },
+        kLastPatience, cluster.kubectl(), cluster.loop(), cluster.clock());
+    for (inquiry.tend(); !inquiry.done(); inquiry.tend()) cluster.pause(kTick);
+    // Where it cannot be asked, somebody else may reach it: then it ends by itself.
+    if (inquiry.answer()) {
+      makeWayIn(attached.agent.way, {}, cluster)->abandon(attached.agent);
+      store.forget(attached.agent);
+    } else if (*awake) {
+      cluster.notice("the agent " + attached.agent.name +
+                     " stays for somebody who mirrors with it, and then ends by itself");
+    }
+  } catch (const std::exception&) {
+    // Cancelled, or out of resources: nothing that counts more than how the mirror ended.
   }
 }
 

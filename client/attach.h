@@ -18,6 +18,7 @@ std::optional<AttachedAgent> keptAgent(const Pod& pod, const AgentStore& store,
 struct Attached {
   Pod pod;  // As it was seen last.
   AttachedAgent agent;
+  bool fresh = true;  // Brought now, not found again.
 };
 
 /// Brings an agent into a running pod the way that `arguments` says, with a token made for it
@@ -25,6 +26,10 @@ struct Attached {
 /// was begun then ends by itself.
 Attached attachAgent(const Pod& pod, const Arguments& arguments, const AgentStore& store,
                      const Cluster& cluster);
+
+/// For a client that has brought an agent and ends: takes away what can be, unless somebody mirrors
+/// with it still. Never throws.
+void letGo(const Attached& attached, const AgentStore& store, const Cluster& cluster);
 
 /// Waits until the agent answers its token. Throws ClusterError if it does not in time. `patience`:
 /// how long a failure that may pass is tried again.

@@ -71,26 +71,36 @@ ExitCode runAttach(const Arguments& arguments, const Kubectl& kubectl, Display& 
   Arguments resolved = arguments;
   Beginning beginning{choosePods(run.cluster, arguments.target), ""};
   const Pod pod = beginning.chosen.pods.at(0);
+  const auto mirror = [&] {
+    return mirrorPods(resolved, beginning, kubectl, run.signals, run.loop, display, clock);
+  };
   if (hasAgent(pod, run.cluster)) {
     run.cluster.notice("pod/" + pod.name + " has a mirror agent already: none is attached");
     if (arguments.pairs.empty()) return ExitCode::kDelivered;
     beginning.token = run.cluster.token(arguments.secret, "");
-  } else {
-    const AgentStore store(AgentStore::usualDirectory());
-    const Attached attached = attachAgent(pod, arguments, store, run.cluster);
-    const AttachedAgent& agent = attached.agent;
-    display.attached("pod/" + pod.name, agent.name, wayName(agent.way), agent.controlPort);
-    const std::string remains = makeWayIn(agent.way, arguments.attach, run.cluster)->remains();
-    if (!remains.empty()) run.cluster.notice(remains);
-    if (arguments.pairs.empty()) {
-      sayWhatIsNext(attached, run.cluster);
-      return ExitCode::kDelivered;
-    }
-    beginning.chosen.pods = {attached.pod};
-    beginning.token = agent.token;
-    resolved.agent = wishOf(agent);
+    return mirror();
   }
-  return mirrorPods(resolved, beginning, kubectl, run.signals, run.loop, display, clock);
+  const AgentStore store(AgentStore::usualDirectory());
+  const Attached attached = attachAgent(pod, arguments, store, run.cluster);
+  const AttachedAgent& agent = attached.agent;
+  display.attached("pod/" + pod.name, agent.name, wayName(agent.way), agent.controlPort);
+  const std::string remains = makeWayIn(agent.way, arguments.attach, run.cluster)->remains();
+  if (!remains.empty()) run.cluster.notice(remains);
+  if (arguments.pairs.empty()) {
+    sayWhatIsNext(attached, run.cluster);
+    return ExitCode::kDelivered;
+  }
+  beginning.chosen.pods = {attached.pod};
+  beginning.token = agent.token;
+  resolved.agent = wishOf(agent);
+  try {
+    const ExitCode code = mirror();
+    letGo(attached, store, run.cluster);
+    return code;
+  } catch (...) {
+    letGo(attached, store, run.cluster);
+    throw;
+  }
 }
 
 ExitCode runDetach(const Arguments& arguments, const Kubectl& kubectl, Display& display,

@@ -1,7 +1,11 @@
 #include "client/display.h"
 
+#include <Poco/JSON/Array.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <sstream>
 
 #include "wire/strict_json.h"
@@ -11,12 +15,19 @@ namespace {
 
 constexpr Nanos kLiveEvery = std::chrono::milliseconds(200);
 constexpr Nanos kPlainEvery = std::chrono::seconds(5);
+constexpr std::size_t kMostLines = 5;  // Of one request's differences; JSON has more.
 
 std::string progressText(const Progress& progress) {
   std::string text = std::to_string(progress.connections) + " connections (" +
                      std::to_string(progress.open) + " open), " + formatBytes(progress.bytes);
   const std::string skipped = formatSkipped(progress.skipped);
-  return skipped.empty() ? text : text + ", skipped: " + skipped;
+  if (!skipped.empty()) text += ", skipped: " + skipped;
+  if (const auto& counts = progress.compared) {
+    text += "; compared " + std::to_string(counts->compared()) + ", different " +
+            std::to_string(counts->different);
+    if (counts->notCompared() != 0) text += ", not " + std::to_string(counts->notCompared());
+  }
+  return text;
 }
 
 Poco::JSON::Object::Ptr skippedJson(const std::array<std::uint64_t, kReasonCount>& skipped) {
@@ -26,6 +37,30 @@ Poco::JSON::Object::Ptr skippedJson(const std::array<std::uint64_t, kReasonCount
     object->set(std::string(reasonName(static_cast<Reason>(i))), Poco::UInt64{skipped[i]});
   }
   return object;
+}
+
+Poco::JSON::Object::Ptr comparisonJson(const CompareCounts& counts) {
+  Poco::JSON::Object::Ptr missing = new Poco::JSON::Object;
+  missing->set("pod", skippedJson(counts.podMissing));
+  missing->set("local", skippedJson(counts.localMissing));
+  Poco::JSON::Object::Ptr object = new Poco::JSON::Object;
+  object->set("compared", Poco::UInt64{counts.compared()});
+  object->set("equal", Poco::UInt64{counts.equal});
+  object->set("different", Poco::UInt64{counts.different});
+  object->set("missing", missing);
+  return object;
+}
+
+Poco::JSON::Array::Ptr differencesJson(const Differences& differences) {
+  Poco::JSON::Array::Ptr array = new Poco::JSON::Array;
+  for (const Difference& difference : differences.shown) {
+    Poco::JSON::Object::Ptr object = new Poco::JSON::Object;
+    object->set("path", difference.path);
+    if (difference.pod) object->set("pod", *difference.pod);
+    if (difference.local) object->set("local", *difference.local);
+    array->add(object);
+  }
+  return array;
 }
 
 Poco::JSON::Object::Ptr localJson(const LocalAccount& local) {
@@ -143,6 +178,7 @@ void Display::progress(const Progress& progress) {
   object.set("open", Poco::UInt64{progress.open});
   object.set("bytes", Poco::UInt64{progress.bytes});
   object.set("skipped", skippedJson(progress.skipped));
+  if (progress.compared) object.set("comparison", comparisonJson(*progress.compared));
   event("progress", object);
 }
 
@@ -151,6 +187,40 @@ void Display::notice(const std::string& sentence) {
   Poco::JSON::Object object;
   object.set("sentence", sentence);
   event("notice", object);
+}
+
+void Display::different(const DifferentRequest& request) {
+  if (style_ == Style::kQuiet) return;
+  const Differences& differences = request.differences;
+  if (style_ == Style::kJson) {
+    Poco::JSON::Object object;
+    if (!request.pod.empty()) object.set("pod", request.pod);
+    object.set("method", request.method);
+    object.set("target", request.target);
+    object.set("pod_status", request.podStatus);
+    object.set("local_status", request.localStatus);
+    object.set("differences", differencesJson(differences));
+    object.set("total", Poco::UInt64{differences.total});
+    return event("different", object);
+  }
+  std::string text = request.method + " " + request.target;
+  if (!request.pod.empty()) text += " (" + request.pod + ")";
+  line(text + ":");
+  const std::size_t shown = std::min(differences.shown.size(), kMostLines);
+  for (const Difference& one : std::span(differences.shown).first(shown)) {
+    line("  " + one.path + ": pod " + one.pod.value_or("has none") + ", local " +
+         one.local.value_or("has none"));
+  }
+  if (differences.total > shown) {
+    line("  and " + std::to_string(differences.total - shown) + " more");
+  }
+}
+
+void Display::compared(const CompareCounts& counts) {
+  if (style_ != Style::kJson) return line("compared: " + counts.verdict());
+  Poco::JSON::Object object = *comparisonJson(counts);
+  object.set("verdict", counts.verdict());
+  event("compared", object);
 }
 
 void Display::ended(const std::optional<Report>& report, const LocalAccount* local, ExitCode code) {

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 
+#include "client/comparison.h"
 #include "client/outcome.h"
 #include "client/replayer.h"
 #include "client/tally.h"
@@ -27,6 +28,7 @@ struct Progress {
   std::uint64_t open = 0;
   std::uint64_t bytes = 0;
   std::array<std::uint64_t, kReasonCount> skipped{};
+  std::optional<CompareCounts> compared;  // Only with --compare.
 
   bool operator==(const Progress&) const = default;
 };
@@ -46,6 +48,10 @@ class Display {
   void progress(const Progress& progress);
   /// Something the developer should know now. Never held back.
   void notice(const std::string& sentence);
+  /// The responses to a request differ. Never held back, but for quiet ones.
+  void different(const DifferentRequest& request);
+  /// What the comparison has found, before the end.
+  void compared(const CompareCounts& counts);
   /// The end: the sidecar's report if there is one, the local account if there is one.
   void ended(const std::optional<Report>& report, const LocalAccount* local, ExitCode code);
   /// The end of one pod's part. `verdict`: empty where the run's says the same.

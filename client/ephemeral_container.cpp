@@ -2,7 +2,6 @@
 
 #include <Poco/JSON/Array.h>
 
-#include <set>
 #include <sstream>
 
 #include "client/agent_image.h"
@@ -49,19 +48,6 @@ Object::Ptr securityContext(AgentProfile profile) {
   seccomp->set("type", std::string("RuntimeDefault"));
   context->set("seccompProfile", seccomp);
   return context;
-}
-
-// What keeps a container from its start by itself; a pull may succeed later, but nobody waits for
-// it.
-bool startFailed(const std::string& state) {
-  static const std::set<std::string> kFailures = {
-      "ErrImagePull",         "ImagePullBackOff",
-      "ErrImageNeverPull",    "InvalidImageName",
-      "ErrImageInspect",      "RegistryUnavailable",
-      "CreateContainerError", "CreateContainerConfigError",
-      "RunContainerError",    "SignatureValidationFailed"};
-  constexpr std::string_view kWaiting = "waiting: ";
-  return state.starts_with(kWaiting) && kFailures.count(state.substr(kWaiting.size())) != 0;
 }
 
 bool concernsRights(const std::string& sentence) {
@@ -215,7 +201,7 @@ Pod EphemeralContainer::awaitRunning(const NewAgent& agent) const {
       if (container->state.starts_with("terminated")) {
         throw ClusterError(start + ": the agent's container has ended at once (" + why + ")");
       }
-      if (startFailed(container->state)) {
+      if (startFails(container->state)) {
         throw ClusterError(start + ": the agent's container does not start (" + why + "), image " +
                            container->image + " (--image names another one)" + ends);
       }
@@ -234,7 +220,7 @@ bool EphemeralContainer::mayRun(const AttachedAgent& agent, const Pod& pod) {
   const Pod::Container* container = pod.container(agent.name);
   // One that is waited for by another run of this client may be about to start.
   return container != nullptr && !container->state.starts_with("terminated") &&
-         !startFailed(container->state);
+         !startFails(container->state);
 }
 
 std::string EphemeralContainer::release(const AttachedAgent& agent) {

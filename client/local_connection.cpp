@@ -112,14 +112,18 @@ void LocalConnection::onConnected() {
 }
 
 void LocalConnection::readAnswers() {
-  std::array<char, 16384> scratch;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
+  std::array<std::uint8_t, 16384> scratch;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   // Bounded, so that one chatty program does not starve the others; epoll comes back.
   for (int i = 0; i < 16; ++i) {
     const ssize_t n = ::recv(fd_, scratch.data(), scratch.size(), 0);
-    if (n > 0) continue;
+    if (n > 0) {
+      listener_.onLocalAnswer(connection_, std::span(scratch).first(static_cast<std::size_t>(n)));
+      continue;
+    }
     if (n < 0 && wouldBlock(errno)) return;
     if (n < 0) return settle(Reason::kSinkClosed, errno);
     peerEnded_ = true;
+    listener_.onLocalAnswer(connection_, {});
     if (state_ == State::kLingering) return settle(Reason::kNone);
     return watch();
   }

@@ -9,7 +9,7 @@
 
 namespace dormouse::client {
 
-/// What the local program answers is read and thrown away. A clean end is passed as FIN, and the
+/// What the local program answers is read and told. A clean end is passed as FIN, and the
 /// connection then lingers until the program closes its side, so that the program is not cut off in
 /// its answer; a cut is passed as RST, so that the program does not take the bytes for complete.
 class LocalConnection final : public LocalEnd, private EventHandler {

@@ -22,6 +22,8 @@ class LocalEndListener {
   virtual void onLocalRefused(std::uint64_t connection, const std::string& detail) = 0;
   /// The local program took `bytes`.
   virtual void onLocalWritten(std::uint64_t bytes) = 0;
+  /// TCP: the next bytes that the local program has sent; none: it has closed its side in order.
+  virtual void onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) = 0;
 };
 
 /// A socket to the local program. Owned by the Replayer; one thread. Nothing here blocks. After

@@ -9,6 +9,7 @@
 
 #include "client/access.h"
 #include "client/cluster.h"
+#include "client/comparison.h"
 #include "client/fleet.h"
 
 namespace dormouse::client {
@@ -67,7 +68,14 @@ class MirrorRun final : private EventHandler {
         clock_(clock),
         ports_(targetsOf(arguments), arguments.bufferBytes,
                [&display](const std::string& sentence) { display.notice(sentence); }),
-        context_{ports_, loop, clock, display, pairsText(arguments)},
+        comparison_(arguments.compare.value_or(CompareRules{}),
+                    [&display](const DifferentRequest& request) { display.different(request); }),
+        context_{ports_,
+                 loop,
+                 clock,
+                 display,
+                 pairsText(arguments),
+                 arguments.compare ? &comparison_ : nullptr},
         fleet_(kubectl == nullptr ? std::make_unique<Fleet>(arguments, context_)
                                   : std::make_unique<Fleet>(arguments, beginning.chosen,
                                                             beginning.token, *kubectl, context_)) {
@@ -93,15 +101,18 @@ class MirrorRun final : private EventHandler {
     Tally sum;
     for (const auto& session : fleet_->sessions()) sum.add(session->tally());
     const wire::Account& local = sum.local.connections;
-    display_.progress({local.seen, local.open, sum.local.bytes, local.skipped});
+    Progress progress{local.seen, local.open, sum.local.bytes, local.skipped, std::nullopt};
+    if (arguments_.compare) progress.compared = comparison_.counts();
+    display_.progress(progress);
   }
 
   ExitCode concludeUrl() {
     const Session& session = *fleet_->sessions().front();
     if (!session.refusal().empty()) throw ControlError(session.refusal());
     const LocalAccount local = session.tally().local;
-    display_.ended(session.report(), &local, session.code());
-    return session.code();
+    const ExitCode code = concludeComparison(session.code());
+    display_.ended(session.report(), &local, code);
+    return code;
   }
 
   ExitCode concludePods() {
@@ -130,8 +141,19 @@ class MirrorRun final : private EventHandler {
     std::string verdict =
         mirrored == 1 ? last->verdict() : sum.verdict(std::to_string(mirrored) + " pods");
     if (refused != 0) verdict += "; pods that could not be mirrored: " + std::to_string(refused);
+    code = concludeComparison(code);
     display_.runEnded(sum, mirrored, refused, verdict, code);
     return code;
+  }
+
+  // Says what was compared. `code`: of the mirrors alone.
+  ExitCode concludeComparison(ExitCode code) {
+    if (!arguments_.compare) return code;
+    const CompareCounts& counts = comparison_.counts();
+    display_.compared(counts);
+    if (code == ExitCode::kBrokenOff) return code;
+    if (counts.different != 0) return ExitCode::kDifferent;
+    return counts.complete() ? code : ExitCode::kIncomplete;
   }
 
   const Arguments& arguments_;
@@ -140,6 +162,7 @@ class MirrorRun final : private EventHandler {
   Display& display_;
   const Clock& clock_;
   LocalPorts ports_;
+  Comparison comparison_;
   const SessionContext context_;
   const std::unique_ptr<Fleet> fleet_;
 };

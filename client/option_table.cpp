@@ -3,6 +3,7 @@
 #include <boost/program_options/cmdline.hpp>
 #include <sstream>
 
+#include "client/compare_options.h"
 #include "client/selection_options.h"
 
 namespace dormouse::client {
@@ -81,6 +82,7 @@ po::options_description visibleOptions() {
       .add(mirror)
       .add(selectionOptions())
       .add(local)
+      .add(compareOptions())
       .add(general);
   return all;
 }
@@ -133,6 +135,8 @@ std::string helpText() {
          "  2  the command line is wrong\n"
          "  3  the pod or its sidecar cannot be reached, or it refused\n"
          "  4  a stream broke off without a ledger\n"
+         "  5  with --compare: not 4, and the responses to some requests differ; 1 also if some\n"
+         "     could not be compared\n"
          "A second Ctrl-C kills the client: 130 for the shell. exec ends as its program did, and "
          "with\n127 or 126 if there is no such program or it cannot be run.\n";
   return text.str();

@@ -15,6 +15,7 @@ enum class ExitCode : std::uint8_t {
   kUsage = 2,
   kRefused = 3,  // Unreachable, or refused by the sidecar.
   kBrokenOff = 4,
+  kDifferent = 5,  // Responses were compared, and differ.
 };
 
 /// A mirror as GET /v1/mirrors/{id}, its DELETE, and the ledger record of a stream show it.

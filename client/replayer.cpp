@@ -14,10 +14,11 @@ constexpr std::size_t kMostConnections = 2 << 16;
 
 }  // namespace
 
-Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock)
+Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock, ResponseMatcher* matcher)
     : ports_(ports),
       loop_(loop),
       clock_(clock),
+      matcher_(matcher),
       linger_(kLinger),
       nextCheck_(clock.now() + kCheckEvery) {}
 
@@ -36,6 +37,9 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
   ++account_.connections.open;
   Entry& entry = place->second;
   entry.target = target;
+  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp) {
+    matcher_->open(frame.connection);
+  }
   LocalEndListener& listener = *this;
   if (frame.protocol == wire::Protocol::kUdp) {
     entry.end = std::make_unique<LocalUdp>(frame.connection, *target, loop_, listener);
@@ -47,11 +51,13 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
 
 void Replayer::onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
   Entry& entry = entryOf(connection, "data");
+  if (matcher_ != nullptr) matcher_->request(connection, bytes);
   if (entry.end) entry.end->write(bytes);
 }
 
 void Replayer::onClose(const wire::CloseFrame& frame) {
   Entry& entry = entryOf(frame.connection, "the close");
+  if (matcher_ != nullptr) matcher_->closed(frame.connection);
   entry.closed = true;
   if (!entry.end) {
     entries_.erase(frame.connection);  // Its fate was told when its local end went.
@@ -61,6 +67,10 @@ void Replayer::onClose(const wire::CloseFrame& frame) {
   } else {
     entry.end->cut(frame.reason);
   }
+}
+
+void Replayer::onResponse(const wire::ResponseFrame& frame) {
+  if (matcher_ != nullptr) matcher_->podResponse(frame);
 }
 
 void Replayer::onLedger(std::string_view json) {
@@ -77,7 +87,20 @@ Replayer::Entry& Replayer::entryOf(std::uint64_t connection, const char* record)
   return entry->second;
 }
 
+void Replayer::onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
+  if (matcher_ == nullptr) return;
+  if (bytes.empty()) {
+    matcher_->localEnded(connection, Reason::kNone);
+  } else {
+    matcher_->localResponse(connection, bytes);
+  }
+}
+
 void Replayer::onLocalDone(std::uint64_t connection, Reason fate) {
+  // It may have been cut in its answer by our own impatience, even if it got every byte.
+  if (matcher_ != nullptr) {
+    matcher_->localEnded(connection, fate == Reason::kNone ? Reason::kUnanswered : fate);
+  }
   account_.connections.settle(fate);
   // The end may still be in its constructor or in a call from its own handler: tend() destroys it.
   done_.push_back(connection);
@@ -109,6 +132,7 @@ void Replayer::tend(TimePoint now) {
 
 void Replayer::streamEnded() {
   linger_ = kLingerAfterEnd;
+  if (matcher_ != nullptr) matcher_->podEnded();
   for (auto& [connection, entry] : entries_) {
     if (!entry.closed && entry.end) entry.end->cut(Reason::kMirrorEnded);
     entry.closed = true;

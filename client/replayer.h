@@ -10,6 +10,7 @@
 
 #include "client/local_end.h"
 #include "client/local_ports.h"
+#include "client/response_matcher.h"
 #include "common/event_loop.h"
 #include "wire/frames.h"
 #include "wire/ledger.h"
@@ -27,14 +28,15 @@ struct LocalAccount {
 /// wire::FrameError out of the decoder.
 class Replayer final : public wire::FrameHandler, private LocalEndListener {
  public:
-  /// All three must outlive this.
-  Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock);
+  /// `matcher`: null unless responses are compared. All must outlive this.
+  Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock, ResponseMatcher* matcher);
 
   void onOpen(const wire::OpenFrame& frame) override;
   void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
   void onClose(const wire::CloseFrame& frame) override;
   void onLedger(std::string_view json) override;
   void onHeartbeat() override {}
+  void onResponse(const wire::ResponseFrame& frame) override;
 
   /// To be called after each round of the loop: destroys what is over, ends what waited too long.
   void tend(TimePoint now);
@@ -60,11 +62,13 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
   void onLocalDone(std::uint64_t connection, Reason fate) override;
   void onLocalRefused(std::uint64_t connection, const std::string& detail) override;
   void onLocalWritten(std::uint64_t bytes) override { account_.bytes += bytes; }
+  void onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
   Entry& entryOf(std::uint64_t connection, const char* record);
 
   LocalPorts& ports_;
   EventLoop& loop_;
   const Clock& clock_;
+  ResponseMatcher* const matcher_;
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::vector<std::uint64_t> done_;  // Ends that are over, to be destroyed by tend().
   LocalAccount account_;

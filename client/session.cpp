@@ -165,8 +165,12 @@ void Session::begin(OpenedStream stream) {
   refusal_.clear();
   ++tally_.mirrors;
   context_.display.started(name_, stream.mirror, context_.what);
+  std::unique_ptr<ResponseMatcher> matcher;
+  if (context_.comparison != nullptr) {
+    matcher = std::make_unique<ResponseMatcher>(name_, *context_.comparison);
+  }
   mirror_ = std::make_unique<StreamMirror>(std::move(stream), control_, context_.ports,
-                                           context_.loop, context_.clock);
+                                           context_.loop, context_.clock, std::move(matcher));
   state_ = State::kMirroring;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/background_task.h"
+#include "client/comparison.h"
 #include "client/display.h"
 #include "client/endpoint.h"
 #include "client/stream_mirror.h"
@@ -21,7 +22,8 @@ struct SessionContext {
   EventLoop& loop;
   const Clock& clock;
   Display& display;
-  std::string what;  // "port 8080 to 127.0.0.1:3000"
+  std::string what;                  // "port 8080 to 127.0.0.1:3000"
+  Comparison* comparison = nullptr;  // Null unless responses are compared.
 };
 
 /// One after another a session reaches its sidecar, wakes it, and mirrors; if the stream breaks off

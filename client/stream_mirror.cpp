@@ -16,12 +16,14 @@ constexpr Nanos kMostSilence = std::chrono::seconds(20);
 }  // namespace
 
 StreamMirror::StreamMirror(OpenedStream stream, std::shared_ptr<const ControlClient> control,
-                           LocalPorts& ports, EventLoop& loop, const Clock& clock)
+                           LocalPorts& ports, EventLoop& loop, const Clock& clock,
+                           std::unique_ptr<ResponseMatcher> matcher)
     : id_(std::move(stream.mirror)),
       control_(std::move(control)),
       loop_(loop),
       clock_(clock),
-      replayer_(ports, loop, clock),
+      matcher_(std::move(matcher)),
+      replayer_(ports, loop, clock, matcher_.get()),
       early_(std::move(stream.early)),
       reader_(std::make_unique<StreamReader>(std::move(stream.socket), loop, replayer_)),
       heardAt_(clock.now()) {}

@@ -18,9 +18,9 @@ namespace dormouse::client {
 /// thread only.
 class StreamMirror {
  public:
-  /// `ports`, `loop` and `clock` must outlive this.
+  /// `matcher`: null unless responses are compared. `ports`, `loop` and `clock` must outlive this.
   StreamMirror(OpenedStream stream, std::shared_ptr<const ControlClient> control, LocalPorts& ports,
-               EventLoop& loop, const Clock& clock);
+               EventLoop& loop, const Clock& clock, std::unique_ptr<ResponseMatcher> matcher);
 
   /// True if more may be there at once: then the loop must not wait.
   bool readOn();
@@ -61,6 +61,7 @@ class StreamMirror {
   const std::shared_ptr<const ControlClient> control_;
   EventLoop& loop_;
   const Clock& clock_;
+  const std::unique_ptr<ResponseMatcher> matcher_;
   Replayer replayer_;
   std::vector<std::uint8_t> early_;       // Read with the head, not decoded yet.
   std::unique_ptr<StreamReader> reader_;  // Null once the stream is over.

@@ -1,6 +1,10 @@
 #include "client/way_in.h"
 
+#include <set>
+#include <string_view>
+
 #include "client/ephemeral_container.h"
+#include "client/node_job.h"
 
 namespace dormouse::client {
 
@@ -11,10 +15,19 @@ std::vector<std::string> NewAgent::flags() const {
 }
 
 std::unique_ptr<WayIn> makeWayIn(Way way, const AttachWish& wish, const Cluster& cluster) {
-  if (way == Way::kNode) {
-    throw ClusterError("this version has no way in by a Job on the node");
-  }
+  if (way == Way::kNode) return std::make_unique<NodeJob>(wish, cluster);
   return std::make_unique<EphemeralContainer>(wish, cluster);
+}
+
+bool startFails(const std::string& state) {
+  static const std::set<std::string> kFailures = {
+      "ErrImagePull",         "ImagePullBackOff",
+      "ErrImageNeverPull",    "InvalidImageName",
+      "ErrImageInspect",      "RegistryUnavailable",
+      "CreateContainerError", "CreateContainerConfigError",
+      "RunContainerError",    "SignatureValidationFailed"};
+  constexpr std::string_view kWaiting = "waiting: ";
+  return state.starts_with(kWaiting) && kFailures.count(state.substr(kWaiting.size())) != 0;
 }
 
 AgentWish wishOf(const AttachedAgent& agent) {

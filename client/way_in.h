@@ -40,12 +40,19 @@ class WayIn {
   /// The developer's mirrors there have ended, and he wants it gone. Says what becomes of it, in a
   /// sentence. Throws ClusterError.
   virtual std::string release(const AttachedAgent& agent) = 0;
+  /// Takes away at once what would else end by itself, for a client that ends. Never throws: should
+  /// it fail, the agent ends by itself.
+  virtual void abandon(const AttachedAgent&) {}
   /// What stays behind once it has ended, in a sentence; empty if nothing does.
   virtual std::string remains() const = 0;
 };
 
 /// `wish` counts for new agents. `cluster` must outlive it.
 std::unique_ptr<WayIn> makeWayIn(Way way, const AttachWish& wish, const Cluster& cluster);
+
+/// True if a container in that state (Pod::Container::state) does not start by itself. A pull may
+/// succeed later, but nobody waits for it.
+bool startFails(const std::string& state);
 
 /// Where a client finds such an agent in its pod.
 AgentWish wishOf(const AttachedAgent& agent);

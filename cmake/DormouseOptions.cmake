@@ -68,6 +68,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 find_package(RapidJSON REQUIRED)  # Headers alone.
 if(NOT DORMOUSE_STATIC)  # The client's alone, which no image holds.
   pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)

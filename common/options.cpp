@@ -105,8 +105,13 @@ std::optional<int> Options::parse(const std::vector<std::string>& arguments,
                                   std::ostream& err, const std::function<void()>& check) {
   std::optional<int> exit;
   try {
-    store(arguments, environment, out, exit);
-    if (!exit) check();
+    bool version = false;
+    store(arguments, environment, out, exit, version);
+    if (!exit && (!version || arguments.size() > 1)) check();
+    if (version) {
+      out << program_ << " " << kVersion << "\n";
+      exit = 0;
+    }
   } catch (const OptionError& error) {
     err << program_ << ": " << error.what() << "\nTry '" << program_ << " --help'.\n";
     return kBadUsage;
@@ -115,7 +120,7 @@ std::optional<int> Options::parse(const std::vector<std::string>& arguments,
 }
 
 void Options::store(const std::vector<std::string>& arguments, const Environment& environment,
-                    std::ostream& out, std::optional<int>& exit) {
+                    std::ostream& out, std::optional<int>& exit, bool& version) {
   po::variables_map values;
   explained("", [&] {
     // No guessing of abbreviations: a flag added later would change what an old line means.
@@ -129,9 +134,9 @@ void Options::store(const std::vector<std::string>& arguments, const Environment
     exit = 0;
     return;
   }
-  if (values.count("version") != 0) {
-    out << program_ << " " << kVersion << "\n";
-    exit = 0;
+  version = values.count("version") != 0;
+  if (version) {
+    if (arguments.size() > 1) explained("", [&] { po::notify(values); });
     return;
   }
   explained(" (from the environment)",

@@ -39,7 +39,8 @@ class Options {
   /// Fills the bound variables, then calls `check`, which may convert them, and throws OptionError
   /// for values that are wrong, alone or together. Returns the exit code if the program is to end
   /// at once: 0 after --help or --version (written to `out`), kBadUsage after an error (a sentence
-  /// on `err`). `arguments` is without the program's name.
+  /// on `err`). `arguments` is without the program's name. Flags beside --version are checked, so
+  /// that whoever is going to pass them learns whether they are right; nothing else is.
   std::optional<int> parse(
       const std::vector<std::string>& arguments, const Environment& environment, std::ostream& out,
       std::ostream& err, const std::function<void()>& check = [] {});
@@ -49,7 +50,7 @@ class Options {
 
  private:
   void store(const std::vector<std::string>& arguments, const Environment& environment,
-             std::ostream& out, std::optional<int>& exit);
+             std::ostream& out, std::optional<int>& exit, bool& version);
   void help(std::ostream& out) const;
 
   const std::string program_;

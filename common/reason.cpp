@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, kReasonCount> kNames = {
     "tls",          "filtered",     "sampled-out", "rate-capped",
     "over-budget",  "sink-refused", "sink-closed", "redaction-needs-http",
     "unredactable", "malformed",    "evicted",     "idle",
-    "mirror-ended"};
+    "mirror-ended", "unanswered"};
 
 }  // namespace
 

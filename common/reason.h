@@ -31,9 +31,10 @@ enum class Reason : std::uint8_t {
   kEvicted,             // The connection table was full.
   kIdle,                // Silent for too long.
   kMirrorEnded,         // Still open when the mirror ended.
+  kUnanswered,          // Responses: the server ended the connection without one.
 };
 
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::kMirrorEnded) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::kUnanswered) + 1;
 
 /// The reason's name in JSON, metrics and documentation, such as "kernel-drop". Static storage.
 std::string_view reasonName(Reason reason);

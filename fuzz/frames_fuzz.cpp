@@ -26,6 +26,11 @@ class Encoder final : public FrameHandler {
   void onClose(const CloseFrame& frame) override { appendClose(bytes, frame); }
   void onLedger(std::string_view json) override { appendLedger(bytes, json); }
   void onHeartbeat() override { appendHeartbeat(bytes); }
+  void onResponse(const ResponseFrame& frame) override {
+    // Of a later version; this one's encoder refuses them.
+    if (frame.head.size() > kMaxResponseHead || frame.body.size() > kMaxResponseBody) return;
+    appendResponse(bytes, frame);
+  }
 
   std::vector<std::uint8_t> bytes;
 };

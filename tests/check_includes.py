@@ -9,16 +9,19 @@ ALLOWED = {
     "common": set(),
     "wire": {"common"},
     "injector": {"common"},
-    "client": {"common", "wire", "client/follow"},
+    "replay": {"common"},
+    "client": {"common", "wire", "replay", "client/follow", "sidecar/http"},
     "client/follow": {"common"},
     "sidecar/capture": {"common"},
     "sidecar/reassembly": {"common", "sidecar/capture"},
     "sidecar/http": {"common"},
     "sidecar/mirror": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http"},
-    "sidecar/sink": {"common", "wire", "sidecar/capture", "sidecar/mirror"},
+    "sidecar/sink": {"common", "wire", "replay", "sidecar/capture", "sidecar/http",
+                     "sidecar/mirror"},
     "sidecar/control": {"common", "wire", "sidecar/mirror"},
+    "sidecar/enter": {"common"},
     "sidecar/agent": {"common", "wire", "sidecar/capture", "sidecar/reassembly", "sidecar/http",
-                      "sidecar/mirror", "sidecar/sink", "sidecar/control"},
+                      "sidecar/mirror", "sidecar/sink", "sidecar/control", "sidecar/enter"},
 }
 # Of these folders, one may see only the named headers of the other.
 ONLY = {
@@ -26,7 +29,7 @@ ONLY = {
     ("sidecar/sink", "sidecar/capture"): {"packet.h"},
     ("sidecar/sink", "sidecar/mirror"): {"sink.h", "budget.h", "own_sockets.h"},
 }
-NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "client/follow"}
+NO_POCO = {"sidecar/capture", "sidecar/reassembly", "sidecar/http", "sidecar/enter", "client/follow"}
 PCAP_ONLY = {"sidecar/capture/pcap_capture.cpp", "sidecar/capture/pcap_filter_check.cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

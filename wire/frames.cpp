@@ -13,6 +13,7 @@ constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kConnectionBytes = 8;
 constexpr std::size_t kEndpointBytes = 16 + 2;
 constexpr std::size_t kOpenBodyBytes = kConnectionBytes + 1 + 1 + 8 + 2 * kEndpointBytes;
+constexpr std::size_t kResponseHeadBytes = kConnectionBytes + 4 + 2 + 8 + 8 + 4;
 constexpr std::size_t kMaxPayload = kMaxFrameBytes - 1 - kConnectionBytes;
 constexpr std::uint8_t kProtocolTcp = 6;  // IANA protocol numbers.
 constexpr std::uint8_t kProtocolUdp = 17;
@@ -107,6 +108,36 @@ CloseFrame decodeClose(std::span<const std::uint8_t> body, std::uint64_t offset)
   return frame;
 }
 
+ResponseFrame decodeResponse(std::span<const std::uint8_t> body, std::uint64_t offset) {
+  if (body.size() < kResponseHeadBytes) fail(offset, "a response record that is too short");
+  ResponseFrame frame;
+  frame.connection = take<std::uint64_t>(body);
+  frame.request = take<std::uint32_t>(body);
+  frame.status = take<std::uint16_t>(body);
+  const auto latency = take<std::int64_t>(body);
+  if (latency >= 0) frame.latency = Nanos(latency);
+  frame.bodyBytes = take<std::uint64_t>(body);
+  const auto head = take<std::uint32_t>(body);
+  if (frame.status == 0) {
+    const auto reason = parseReason(asText(body));
+    if (!reason || *reason == Reason::kNone || head != 0) {
+      fail(offset, "a response record with an unknown reason");
+    }
+    frame.missing = *reason;
+    return frame;
+  }
+  if (frame.status < 100 || frame.status > 999) {
+    fail(offset, "a response record with status " + std::to_string(frame.status));
+  }
+  if (head > body.size()) fail(offset, "a response record whose head is longer than itself");
+  frame.head = body.first(head);
+  frame.body = body.subspan(head);
+  if (frame.body.size() > frame.bodyBytes) {
+    fail(offset, "a response record with more content than it says");
+  }
+  return frame;
+}
+
 // `record` is one whole record behind its length field: type and body.
 void deliver(FrameHandler& handler, std::span<const std::uint8_t> record, std::uint64_t offset) {
   std::span<const std::uint8_t> body = record.subspan(1);
@@ -125,6 +156,8 @@ void deliver(FrameHandler& handler, std::span<const std::uint8_t> record, std::u
     case FrameType::kHeartbeat:
       if (!body.empty()) fail(offset, "a heartbeat record with a body");
       return handler.onHeartbeat();
+    case FrameType::kResponse:
+      return handler.onResponse(decodeResponse(body, offset));
     case FrameType::kRequest:
     default:
       return;  // Of a later version.
@@ -198,6 +231,22 @@ void appendLedger(std::vector<std::uint8_t>& out, std::string_view json) {
 
 void appendHeartbeat(std::vector<std::uint8_t>& out) {
   appendHead(out, FrameType::kHeartbeat, 0);
+}
+
+void appendResponse(std::vector<std::uint8_t>& out, const ResponseFrame& frame) {
+  assert(frame.head.size() <= kMaxResponseHead && frame.body.size() <= kMaxResponseBody);
+  const std::string_view why = frame.status == 0 ? reasonName(frame.missing) : std::string_view();
+  appendHead(out, FrameType::kResponse,
+             kResponseHeadBytes + frame.head.size() + frame.body.size() + why.size());
+  append(out, frame.connection);
+  append(out, frame.request);
+  append(out, frame.status);
+  append(out, static_cast<std::uint64_t>(frame.latency ? frame.latency->count() : -1));
+  append(out, frame.bodyBytes);
+  append(out, static_cast<std::uint32_t>(frame.head.size()));
+  out.insert(out.end(), frame.head.begin(), frame.head.end());
+  out.insert(out.end(), frame.body.begin(), frame.body.end());
+  out.insert(out.end(), why.begin(), why.end());
 }
 
 void FrameDecoder::feed(std::span<const std::uint8_t> bytes) {

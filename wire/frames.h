@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,7 @@ enum class FrameType : std::uint8_t {
   kClose = 4,      // The connection's end and why. Nothing of it follows.
   kLedger = 5,     // JSON: the mirror as GET /v1/mirrors/{id} shows it. The last record.
   kHeartbeat = 6,  // Nothing happened for a while, the mirror lives.
+  kResponse = 7,   // What the pod has answered to an HTTP/1 request, or that it is not known.
 };
 
 /// The largest record's length field: type and body. A decoder refuses more.
@@ -49,6 +51,23 @@ struct CloseFrame {
   bool reset = false;             // The original ended by RST.
 };
 
+/// The pod's response to an HTTP/1 request. It may follow the close of its connection. Views are
+/// valid as long as what they were made from.
+struct ResponseFrame {
+  std::uint64_t connection = 0;
+  /// Which of the connection's requests in this stream it answers, from 1 on.
+  std::uint32_t request = 0;
+  std::uint16_t status = 0;        // 100 to 999; 0: there is none, see missing.
+  Reason missing = Reason::kNone;  // Why there is none; kNone if there is one.
+  /// From the request's last byte to the response's first, at least 0; nothing if it is not known.
+  std::optional<Nanos> latency;
+  std::uint64_t bodyBytes = 0;         // Of the whole content.
+  std::span<const std::uint8_t> head;  // From the status line to the empty line; at most 64 KiB.
+  std::span<const std::uint8_t> body;  // The content's beginning, at most kMaxResponseBody.
+};
+inline constexpr std::size_t kMaxResponseHead = (64 << 10) + 1;
+inline constexpr std::size_t kMaxResponseBody = 256 << 10;
+
 // Encoders append one record to `out`. appendData splits payloads larger than a record may be; a
 // UDP datagram never is.
 void appendMagic(std::vector<std::uint8_t>& out);
@@ -58,6 +77,8 @@ void appendData(std::vector<std::uint8_t>& out, std::uint64_t connection,
 void appendClose(std::vector<std::uint8_t>& out, const CloseFrame& frame);
 void appendLedger(std::vector<std::uint8_t>& out, std::string_view json);
 void appendHeartbeat(std::vector<std::uint8_t>& out);
+/// REQUIRES: head and body are within their bounds.
+void appendResponse(std::vector<std::uint8_t>& out, const ResponseFrame& frame);
 
 /// Takes decoded records, on the thread that feeds the decoder. Views are valid during the call.
 class FrameHandler {
@@ -68,6 +89,7 @@ class FrameHandler {
   virtual void onClose(const CloseFrame& frame) = 0;
   virtual void onLedger(std::string_view json) = 0;
   virtual void onHeartbeat() = 0;
+  virtual void onResponse(const ResponseFrame& frame) = 0;
 };
 
 /// The stream is not what the format allows. what() says what and at which byte offset.

@@ -83,6 +83,7 @@ Poco::JSON::Object::Ptr toJson(const Ledger& ledger) {
   object->set("packets", accountToJson(ledger.packets));
   object->set("connections", accountToJson(ledger.connections));
   object->set("requests", accountToJson(ledger.requests));
+  if (ledger.responses) object->set("responses", accountToJson(*ledger.responses));
   object->set("bytes", Poco::UInt64{ledger.bytes});
   return object;
 }
@@ -92,6 +93,7 @@ Ledger ledgerFromJson(const Poco::JSON::Object& object) {
   ledger.packets = accountFromJson(object, "packets");
   ledger.connections = accountFromJson(object, "connections");
   ledger.requests = accountFromJson(object, "requests");
+  if (object.has("responses")) ledger.responses = accountFromJson(object, "responses");
   ledger.bytes = countOf(object, "", "bytes");
   return ledger;
 }

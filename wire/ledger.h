@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/reason.h"
@@ -36,15 +37,17 @@ struct Ledger {
   Account packets;
   Account connections;
   Account requests;
-  std::uint64_t bytes = 0;  // Payload handed to the sink.
+  std::optional<Account> responses;  // Only of a mirror that was asked for them. seen: requests.
+  std::uint64_t bytes = 0;           // Payload handed to the sink, without that of responses.
 
   bool balances() const {
-    return packets.balances() && connections.balances() && requests.balances();
+    return packets.balances() && connections.balances() && requests.balances() &&
+           (!responses || responses->balances());
   }
 };
 
 /// {"packets":{"seen":…,"open":…,"delivered":…,"skipped":{reason:count of those not
-/// 0}},…,"bytes":…}
+/// 0}},…,"bytes":…}; "responses" only if the ledger has them.
 Poco::JSON::Object::Ptr toJson(const Ledger& ledger);
 
 /// The inverse. Throws std::invalid_argument naming the member that is missing or of a wrong type.

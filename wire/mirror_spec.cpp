@@ -13,8 +13,6 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 2> kLaterKeys = {"h2", "responses"};
-
 std::string wantString(const std::string& key, const Poco::Dynamic::Var& value) {
   auto text = jsonString(value);
   if (!text) throw SpecError(key, key + ": a string is wanted");
@@ -98,7 +96,7 @@ void readFilter(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "probes") {
       spec.requests.probes = wantFlag(key, member);
     } else {
-      refuseKey(key, false);
+      refuseKey(key);
     }
   }
 }
@@ -118,7 +116,7 @@ void readSample(MirrorSpec& spec, const Poco::Dynamic::Var& value) {
     } else if (name == "by") {
       spec.requests.by = checkBy(key, wantString(key, member));
     } else {
-      refuseKey(key, false);
+      refuseKey(key);
     }
   }
   if (spec.requests.percent == 0) {
@@ -134,6 +132,10 @@ std::string_view protocolName(Protocol protocol) {
 
 std::string_view midstreamName(Midstream midstream) {
   return midstream == Midstream::kHttp ? "http" : "raw";
+}
+
+std::string_view http2Name(Http2 http2) {
+  return http2 == Http2::kRequests ? "requests" : "raw";
 }
 
 std::string_view formatName(Format format) {
@@ -205,6 +207,8 @@ MirrorSpec parsePushSpec(std::string_view json) {
       spec.ttl = checkTtl(key, wantString(key, value));
     } else if (key == "midstream") {
       spec.midstream = checkMidstream(key, wantString(key, value));
+    } else if (key == "h2") {
+      spec.http2 = checkHttp2(key, wantString(key, value));
     } else if (key == "filter") {
       readFilter(spec, value);
     } else if (key == "sample") {
@@ -213,12 +217,14 @@ MirrorSpec parsePushSpec(std::string_view json) {
       const auto rate = jsonUnsigned(value);
       if (!rate) throw SpecError(key, "rate: a whole number of requests a second is wanted");
       spec.requests.rate = checkRate(key, *rate);
+    } else if (key == "responses") {
+      throw SpecError(key, "responses: a push mirror has none; GET /v1/stream carries them");
     } else if (key == "redact") {
       readRedact(spec, value);
     } else if (key == "mark") {
       spec.mark = wantFlag(key, value);
     } else {
-      refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
+      refuseKey(key);
     }
   }
   finishPorts(spec, "ports");

@@ -18,10 +18,13 @@ namespace dormouse::wire {
 
 enum class Protocol : std::uint8_t { kTcp, kUdp };
 enum class Midstream : std::uint8_t { kHttp, kRaw };
+/// How connections of HTTP/2 are handed on: request by request, or as the bytes they are.
+enum class Http2 : std::uint8_t { kRequests, kRaw };
 enum class Format : std::uint8_t { kFrames, kPcap, kNdjson, kHttp };
 
 std::string_view protocolName(Protocol protocol);
 std::string_view midstreamName(Midstream midstream);
+std::string_view http2Name(Http2 http2);
 std::string_view formatName(Format format);
 
 /// Which HTTP requests. What is not set selects everything but the kubelet's probes.
@@ -49,6 +52,7 @@ struct MirrorSpec {
   Format format = Format::kFrames;         // Stream only.
   std::chrono::seconds ttl{0};             // 0: the agent's default. The agent checks the maximum.
   Midstream midstream = Midstream::kHttp;  // What becomes of connections open before the wake.
+  Http2 http2 = Http2::kRequests;          // Means nothing for UDP and `pcap`.
   std::vector<Network> sources;            // Empty: everybody.
   RequestSelection requests;               // TCP only, and not in `pcap` or with midstream "raw".
   /// What is hidden of requests: a header's name in lower case, "cookie:NAME", "json:PATH" (see
@@ -57,12 +61,17 @@ struct MirrorSpec {
   bool mark = false;          // Delivered requests say which mirror they are from.
   double ceilingPercent = 0;  // Filled in by the agent: the share that may be taken; 0: everything.
 
+  bool responses = false;  // The pod's answers too; only in the streams `frames` and `ndjson`.
+
+  /// Whether connections of HTTP/2 are taken apart.
+  bool splitsHttp2() const { return protocol == Protocol::kTcp && http2 == Http2::kRequests; }
+
   /// Whether the mirror is one of HTTP requests: it selects among them or changes them, or its
   /// format holds nothing else. Else it is one of connections.
   bool ofRequests() const { return selectsRequests() || !redact.empty(); }
   /// The same, were nothing to be hidden.
   bool selectsRequests() const {
-    return requests != RequestSelection{} || mark ||
+    return requests != RequestSelection{} || mark || responses ||
            (to.empty() && (format == Format::kNdjson || format == Format::kHttp));
   }
 };
@@ -80,7 +89,7 @@ class SpecError : public std::invalid_argument {
 
 /// Whether a regular expression is one is for the agent to say.
 ///
-/// From the text of a JSON body. Unknown keys, keys of a later version, duplicate keys, wrong
+/// From the text of a JSON body. Unknown keys, duplicate keys, wrong
 /// types, values out of range, anything that is no JSON object: SpecError. `to` is required.
 MirrorSpec parsePushSpec(std::string_view json);
 

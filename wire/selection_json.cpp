@@ -62,6 +62,7 @@ Poco::JSON::Object::Ptr selectionToJson(const MirrorSpec& spec) {
     object->set("sample", sample);
   }
   if (requests.rate > 0) object->set("rate", requests.rate);
+  if (spec.responses) object->set("responses", true);
   if (!spec.redact.empty()) {
     Poco::JSON::Array::Ptr redact = new Poco::JSON::Array;
     for (const std::string& redaction : spec.redact) redact->add(redaction);

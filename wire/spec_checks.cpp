@@ -26,6 +26,12 @@ Midstream checkMidstream(const std::string& key, std::string_view text) {
   throw SpecError(key, key + ": \"http\" or \"raw\" is wanted, not " + inQuotes(text));
 }
 
+Http2 checkHttp2(const std::string& key, std::string_view text) {
+  if (text == "requests") return Http2::kRequests;
+  if (text == "raw") return Http2::kRaw;
+  throw SpecError(key, key + ": \"requests\" or \"raw\" is wanted, not " + inQuotes(text));
+}
+
 std::chrono::seconds checkTtl(const std::string& key, std::string_view text) {
   const bool bare = text.find_first_not_of("0123456789") == std::string_view::npos;
   const auto ttl = parseDuration(std::string(text) + (bare ? "s" : ""));
@@ -139,6 +145,10 @@ void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
   if (!spec.requests.by.empty() && spec.requests.percent == 0) {
     throw SpecError(names.by, names.by + ": says nothing without " + names.percent);
   }
+  if (spec.responses && spec.format != Format::kFrames && spec.format != Format::kNdjson) {
+    throw SpecError("responses", "responses: the format \"" + std::string(formatName(spec.format)) +
+                                     "\" has none; \"frames\" and \"ndjson\" carry them");
+  }
   // What redaction does not go together with is forbidden rather than wrong: the agent says so.
   if (spec.selectsRequests() && spec.protocol != Protocol::kTcp) {
     throw SpecError("protocol", "protocol: HTTP requests are selected in tcp alone");
@@ -147,6 +157,9 @@ void finishRequests(const MirrorSpec& spec, const KeyNames& names) {
     throw SpecError("midstream",
                     "midstream: \"raw\" hands on bytes from the middle of requests, "
                     "among which none can be selected");
+  }
+  if (spec.selectsRequests() && spec.http2 == Http2::kRaw) {
+    throw SpecError("h2", "h2: \"raw\" hands on bytes, among which no requests can be selected");
   }
   if (spec.selectsRequests() && spec.to.empty() && spec.format == Format::kPcap) {
     throw SpecError("format",
@@ -160,8 +173,7 @@ void finishPorts(MirrorSpec& spec, const std::string& key) {
   spec.ports.erase(std::unique(spec.ports.begin(), spec.ports.end()), spec.ports.end());
 }
 
-void refuseKey(const std::string& key, bool ofLaterVersion) {
-  if (ofLaterVersion) throw SpecError(key, key + ": not supported by this version");
+void refuseKey(const std::string& key) {
   // Whatever bytes it has, what is shown of it is printable.
   const std::string shown = inQuotes(key);
   throw SpecError(shown.substr(1, shown.size() - 2), "unknown key " + shown);

@@ -16,6 +16,7 @@ inline constexpr std::size_t kMaxPattern = 1024;  // Bytes of a regular expressi
 // Each takes the value of `key` as text and throws SpecError naming that key.
 Protocol checkProtocol(const std::string& key, std::string_view text);
 Midstream checkMidstream(const std::string& key, std::string_view text);
+Http2 checkHttp2(const std::string& key, std::string_view text);
 Network checkSource(const std::string& key, std::string_view text);
 std::string checkPattern(const std::string& key, std::string_view text);
 std::string checkBy(const std::string& key, std::string_view text);
@@ -47,7 +48,7 @@ void finishRequests(const MirrorSpec& spec, const KeyNames& names);
 /// Sorts the ports and removes repeated ones; refuses a specification without any.
 void finishPorts(MirrorSpec& spec, const std::string& key);
 
-/// SpecError for a key that is not in this version's grammar: one of a later version or unknown.
-[[noreturn]] void refuseKey(const std::string& key, bool ofLaterVersion);
+/// SpecError for a key that is not in the grammar.
+[[noreturn]] void refuseKey(const std::string& key);
 
 }  // namespace dormouse::wire

@@ -12,7 +12,6 @@
 namespace dormouse::wire {
 namespace {
 
-constexpr std::array<std::string_view, 1> kLaterKeys = {"responses"};
 constexpr std::array<std::string_view, 5> kRepeatable = {"port", "source", "method", "header",
                                                          "redact"};
 
@@ -65,10 +64,11 @@ void readHeader(MirrorSpec& spec, std::string_view value) {
 }
 
 bool readFlag(const std::string& key, std::string_view value) {
-  if (value != "true" && value != "false") {
+  const bool yes = value == "true" || value == "1";
+  if (!yes && value != "false" && value != "0") {
     throw SpecError(key, key + ": true or false is wanted, not " + inQuotes(value));
   }
-  return value == "true";
+  return yes;
 }
 
 /// The keys that select requests or change them; false if `key` is none of them.
@@ -146,12 +146,16 @@ MirrorSpec parseStreamSpec(const std::vector<std::pair<std::string, std::string>
       spec.ttl = checkTtl(key, value);
     } else if (key == "midstream") {
       spec.midstream = checkMidstream(key, value);
+    } else if (key == "responses") {
+      spec.responses = readFlag(key, value);
+    } else if (key == "h2") {
+      spec.http2 = checkHttp2(key, value);
     } else if (key == "format") {
       spec.format = readFormat(value);
     } else if (key == "to") {
       throw SpecError(key, "to: a stream goes to its reader; POST /v1/mirrors takes a destination");
     } else if (!readSelection(spec, key, value)) {
-      refuseKey(key, std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end());
+      refuseKey(key);
     }
   }
   finishPorts(spec, "port");
@@ -165,6 +169,7 @@ std::string toQuery(const MirrorSpec& spec) {
   appendPair(query, "protocol", protocolName(spec.protocol));
   appendPair(query, "format", formatName(spec.format));
   appendPair(query, "midstream", midstreamName(spec.midstream));
+  if (spec.http2 != Http2::kRequests) appendPair(query, "h2", http2Name(spec.http2));
   if (spec.ttl.count() != 0) appendPair(query, "ttl", formatDuration(spec.ttl));
   for (const Network& source : spec.sources) appendPair(query, "source", source.toString());
   const RequestSelection& requests = spec.requests;
@@ -177,6 +182,7 @@ std::string toQuery(const MirrorSpec& spec) {
   if (requests.percent > 0) appendPair(query, "percent", numberText(requests.percent));
   if (!requests.by.empty()) appendPair(query, "by", requests.by);
   if (requests.rate > 0) appendPair(query, "rate", std::to_string(requests.rate));
+  if (spec.responses) appendPair(query, "responses", "true");
   for (const std::string& redaction : spec.redact) appendPair(query, "redact", redaction);
   if (spec.mark) appendPair(query, "mark", "true");
   return query;

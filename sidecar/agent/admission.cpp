@@ -11,6 +11,7 @@
 #include "mirror/request_editor.h"
 #include "mirror/request_gate.h"
 #include "mirror/request_stage.h"
+#include "mirror/response_stage.h"
 
 namespace dormouse::agent {
 namespace {
@@ -33,6 +34,7 @@ std::size_t memoryOf(const Settings& settings, const wire::MirrorSpec& spec) {
   const bool edits = !spec.redact.empty() || spec.mark;
   return settings.mirror.budgetBytes + mirror::RequestStage::kMemory +
          (edits ? mirror::RequestEditor::kMemory : 0) +
+         (spec.responses ? mirror::ResponseStage::kMemory : 0) +
          mirror::RequestGate::memoryFor(spec.requests);
 }
 
@@ -86,6 +88,9 @@ void admitRedacted(wire::MirrorSpec& spec, const std::vector<std::string>& alway
     refuseUnredacted(
         "midstream",
         "\"raw\" hands on bytes from the middle of requests, and redaction is in force");
+  }
+  if (spec.http2 == wire::Http2::kRaw) {
+    refuseUnredacted("h2", "\"raw\" hands on bytes as they are, and redaction is in force");
   }
   const mirror::Redactions redactions(spec.redact);
   for (const wire::RequestSelection::Header& header : spec.requests.headers) {

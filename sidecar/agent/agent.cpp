@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include <malloc.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -66,9 +67,21 @@ void endAtSecondSignal() {
   }).detach();
 }
 
+/// Sends the supervisor, this process's parent, a SIGTERM when the target's process has ended: it
+/// would only replace a worker that ends by itself. A thread of its own, which sleeps until then.
+void endWithTarget(int targetProcess, const Log& log) {
+  std::thread([targetProcess, &log] {
+    pollfd watched{targetProcess, POLLIN, 0};
+    while (poll(&watched, 1, -1) < 0) {
+    }
+    log.info("the container that was entered has ended");
+    kill(getppid(), SIGTERM);
+  }).detach();
+}
+
 }  // namespace
 
-int runWorker(const CommandLine& line) {
+int runWorker(const CommandLine& line, int targetProcess) {
   // A few threads that rarely run need no arenas of their own.
   mallopt(M_ARENA_MAX, 2);
   std::signal(SIGPIPE, SIG_IGN);
@@ -77,6 +90,7 @@ int runWorker(const CommandLine& line) {
 
   const SystemClock clock;
   const Log log(line.logLevel, clock);
+  if (targetProcess >= 0) endWithTarget(targetProcess, log);
   control::Audit audit(log, clock);
   Metrics metrics;
   const auto resolver = std::make_shared<sink::SystemResolver>();

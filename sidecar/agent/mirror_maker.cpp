@@ -21,16 +21,18 @@ sink::StreamOptions streamOptions(const Settings& settings) {
   return options;
 }
 
-std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, wire::Format format,
+std::unique_ptr<mirror::Sink> makeSink(const Settings& settings, const wire::MirrorSpec& spec,
                                        EventLoop& loop, std::unique_ptr<StreamSocket> socket,
                                        mirror::SinkListener& listener) {
-  const sink::StreamOptions options = streamOptions(settings);
-  if (format == wire::Format::kFrames) {
+  sink::StreamOptions options = streamOptions(settings);
+  options.responses = spec.responses;
+  if (spec.format == wire::Format::kFrames) {
     return std::make_unique<sink::FramesSink>(loop, std::move(socket), listener, options);
   }
   return std::make_unique<sink::RequestSink>(
       loop, std::move(socket), listener,
-      format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(), options);
+      spec.format == wire::Format::kHttp ? sink::makeHttpFormat() : sink::makeNdjsonFormat(),
+      options);
 }
 
 /// The mirror's sink, behind an editor if the mirror edits.
@@ -67,17 +69,17 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
           });
     };
   }
-  return [&settings, identity, held](
-             const DataLoop::Context& context, capture::LinkType link,
-             reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
-    return std::make_unique<mirror::FlowMirror>(
-        identity, link, context.table, slot, context.ownSockets,
-        [&](mirror::SinkListener& listener) {
-          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
-            return makeSink(settings, identity.spec.format, context.loop, std::move(*held), inner);
-          });
-        });
-  };
+  return
+      [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
+                                  reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
+        return std::make_unique<mirror::FlowMirror>(
+            identity, link, context.table, slot, context.ownSockets,
+            [&](mirror::SinkListener& listener) {
+              return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+                return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
+              });
+            });
+      };
 }
 
 DataLoop::MirrorMaker makePushMirror(const Settings& settings,

@@ -115,7 +115,7 @@ std::unique_ptr<capture::Capture> MirrorManager::open(const wire::MirrorSpec& sp
       spec.protocol == wire::Protocol::kTcp ? capture::Transport::kTcp : capture::Transport::kUdp;
   const bool whole = !push && spec.format == wire::Format::kPcap;
   options.filter = whole ? capture::bothDirectionsFilter(transport, spec.ports)
-                         : capture::reassemblyFilter(transport, spec.ports);
+                         : capture::reassemblyFilter(transport, spec.ports, spec.responses);
   try {
     return dependencies_.openCapture(options);
   } catch (const capture::MissingCapability& missing) {

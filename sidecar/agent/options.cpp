@@ -6,6 +6,7 @@
 
 #include "common/cgroup.h"
 #include "common/units.h"
+#include "enter/entry_options.h"
 #include "wire/redaction.h"
 
 namespace dormouse::agent {
@@ -16,6 +17,7 @@ namespace po = boost::program_options;
 /// As given; resolve() checks and converts.
 struct Given {
   control::ControlOptions control;
+  enter::EntryOptions enter;
   std::string device;
   ByteSize ring, ringTotal, budget, heldPerConnection, heldTotal, memoryBudget;
   Duration exitWhenIdle{Nanos{0}};
@@ -185,8 +187,8 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   demand(given.maxPercent > 0 && given.maxPercent <= 100,
          "--max-percent is not above 0 and at most 100");
   mirror.maxPercent = given.maxPercent;
-  demand(given.redactBody.bytes >= 1 << 10 && given.redactBody.bytes <= 256 << 10,
-         "--redact-body is not between 1KiB and 256KiB");
+  demand(given.redactBody.bytes >= 1 << 10 && given.redactBody.bytes <= 128 << 10,
+         "--redact-body is not between 1KiB and 128KiB");
   mirror.redactBytes = given.redactBody.bytes;
   for (const std::string& name : given.redactHeaders) {
     try {
@@ -216,6 +218,7 @@ void fitReassembly(Settings& agent) {
 void resolve(const Given& given, CommandLine& line) {
   Settings& agent = line.agent;
   line.control = control::resolve(given.control);
+  line.enter = enter::resolve(given.enter);
   line.logLevel =
       demanded(parseLogLevel(given.logLevel), "--log-level is none of debug, info, warn, error");
 
@@ -269,6 +272,7 @@ std::optional<int> parseCommandLine(const std::vector<std::string>& arguments,
   options.add(given.mirrors());
   options.add(given.capture());
   options.add(given.reassembly());
+  options.add(given.enter.describe());
   options.add(given.process());
   return options.parse(arguments, environment, out, err, [&] { resolve(given, line); });
 }

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/options.h"
 #include "control/control_options.h"
+#include "enter/pod_target.h"
 
 namespace dormouse::agent {
 
@@ -17,6 +18,7 @@ namespace dormouse::agent {
 struct CommandLine {
   Settings agent;
   control::ResolvedControlOptions control;
+  std::optional<enter::PodTarget> enter;  // The pod to enter first.
   LogLevel logLevel = LogLevel::kInfo;
 };
 

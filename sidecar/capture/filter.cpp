@@ -54,17 +54,21 @@ std::string conjunction(std::initializer_list<std::string_view> terms) {
 
 }  // namespace
 
-std::string reassemblyFilter(Transport transport, std::span<const std::uint16_t> ports) {
+std::string reassemblyFilter(Transport transport, std::span<const std::uint16_t> ports,
+                             bool responses) {
   const std::string to = portTest("dst", ports);
   if (transport == Transport::kUdp) {
     return "inbound and (" + conjunction({"udp", to}) + " or " + std::string(kIpv6Extension) + ")";
   }
   const std::string from = portTest("src", ports);
+  const std::string own4 =
+      conjunction({"ip and tcp", from, responses ? kIpv4Matters : "tcp[13] & 4 != 0"});
+  const std::string own6 =
+      conjunction({"ip6 and tcp", from, responses ? kIpv6Matters : "ip6[53] & 4 != 0"});
+  const std::string extended = responses ? " or " + std::string(kIpv6Extension) : "";
   return "(inbound and (" + conjunction({"ip and tcp", to, kIpv4Matters}) + " or " +
          conjunction({"ip6 and tcp", to, kIpv6Matters}) + " or " + std::string(kIpv6Extension) +
-         ")) or (" + std::string(kOwn) + " and (" +
-         conjunction({"ip and tcp", from, "tcp[13] & 4 != 0"}) + " or " +
-         conjunction({"ip6 and tcp", from, "ip6[53] & 4 != 0"}) + "))";
+         ")) or (" + std::string(kOwn) + " and (" + own4 + " or " + own6 + extended + "))";
 }
 
 std::string bothDirectionsFilter(Transport transport, std::span<const std::uint16_t> ports) {

@@ -20,7 +20,10 @@ namespace dormouse::capture {
 /// packet alone: there they are known by their source port, not by Packet::outbound.
 ///
 /// REQUIRES: ports is not empty.
-std::string reassemblyFilter(Transport transport, std::span<const std::uint16_t> ports);
+/// `responses` (TCP only): all that the pod itself sends from one of the ports too, by the same
+/// rules.
+std::string reassemblyFilter(Transport transport, std::span<const std::uint16_t> ports,
+                             bool responses = false);
 
 /// What a `pcap` mirror shows: both directions of the ports, pure ACKs included, each packet on lo
 /// once. IPv6 packets with extension headers and later fragments are not shown, for they might

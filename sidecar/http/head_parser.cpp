@@ -6,6 +6,9 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
 #include <optional>
+#include <type_traits>
+
+#include "http/response_head.h"
 
 namespace dormouse::http {
 namespace {
@@ -82,28 +85,39 @@ std::string judgeFraming(RequestHead& head, std::uint64_t announced) {
 }
 
 /// Beast's parser, for the grammar of heads alone.
-class Grammar final : public beast::http::basic_parser<true> {
+template <typename Head>
+class Grammar final : public beast::http::basic_parser<std::is_same_v<Head, RequestHead>> {
  public:
-  Grammar(RequestHead& head, std::vector<HeaderField>& fields, std::size_t size)
+  Grammar(Head& head, std::vector<HeaderField>& fields, std::size_t size)
       : head_(head), fields_(fields) {
-    header_limit(static_cast<std::uint32_t>(size));
+    this->header_limit(static_cast<std::uint32_t>(size));
     // Not "none", which Beast 1.74 takes for 0.
-    body_limit(std::numeric_limits<std::uint64_t>::max());
+    this->body_limit(std::numeric_limits<std::uint64_t>::max());
   }
 
  private:
+  // Of these two the base calls one.
   void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
                        int version, beast::error_code&) override {
-    head_.method = viewOf(method);
-    head_.target = viewOf(target);
-    head_.minorVersion = version % 10;
+    if constexpr (std::is_same_v<Head, RequestHead>) {
+      head_.method = viewOf(method);
+      head_.target = viewOf(target);
+      head_.minorVersion = version % 10;
+    }
+  }
+  void on_response_impl(int status, beast::string_view phrase, int version,
+                        beast::error_code&) override {
+    if constexpr (std::is_same_v<Head, ResponseHead>) {
+      head_.status = status;
+      head_.phrase = viewOf(phrase);
+      head_.minorVersion = version % 10;
+    }
   }
   void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
                      beast::error_code&) override {
     fields_.push_back({viewOf(name), viewOf(value)});
   }
-  // The rest is for answers and bodies, which do not come here.
-  void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
+  // The rest is for bodies, which do not come here.
   void on_header_impl(beast::error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
   std::size_t on_body_impl(beast::string_view, beast::error_code&) override { return 0; }
@@ -113,9 +127,18 @@ class Grammar final : public beast::http::basic_parser<true> {
   }
   void on_finish_impl(beast::error_code&) override {}
 
-  RequestHead& head_;
+  Head& head_;
   std::vector<HeaderField>& fields_;
 };
+
+/// Returns nothing, or what is wrong with the grammar.
+template <typename Head>
+std::string parseGrammar(Grammar<Head>& grammar, std::span<const std::uint8_t> bytes) {
+  beast::error_code error;
+  const std::size_t used = grammar.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
+  if (error) return error.message();
+  return used != bytes.size() || !grammar.is_header_done() ? "the head ends elsewhere" : "";
+}
 
 }  // namespace
 
@@ -123,15 +146,35 @@ std::string parseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderFie
                       RequestHead& head) {
   fields.clear();
   Grammar grammar(head, fields, bytes.size() + 1);
-  beast::error_code error;
-  const std::size_t used = grammar.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
-  if (error) return error.message();
-  if (used != bytes.size() || !grammar.is_header_done()) return "the head ends elsewhere";
+  std::string wrong = parseGrammar(grammar, bytes);
+  if (!wrong.empty()) return wrong;
   head.bytes = bytes;
   head.fields = fields;
   const auto announced = grammar.content_length();
-  std::string wrong = judgeFraming(head, announced ? *announced : 0);
+  wrong = judgeFraming(head, announced ? *announced : 0);
   return wrong.empty() ? judgeHost(head) : wrong;
+}
+
+std::string parseResponseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderField>& fields,
+                              ResponseHead& head) {
+  fields.clear();
+  Grammar grammar(head, fields, bytes.size() + 1);
+  std::string wrong = parseGrammar(grammar, bytes);
+  if (!wrong.empty()) return wrong;
+  head.bytes = bytes;
+  head.fields = fields;
+  if (head.status < 100) return "a status below 100";
+  const auto codings = std::count_if(fields.begin(), fields.end(), [](const HeaderField& field) {
+    return sameName(field.name, "transfer-encoding");
+  });
+  if (codings > 0 && head.minorVersion == 0) return "Transfer-Encoding in HTTP/1.0";
+  if (codings > 1) return "Transfer-Encoding stands twice";
+  if (codings > 0 && grammar.content_length()) {
+    return "both Content-Length and Transfer-Encoding";
+  }
+  head.chunked = grammar.chunked();
+  if (const auto length = grammar.content_length()) head.length = *length;
+  return {};
 }
 
 }  // namespace dormouse::http

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/head_parser.h"
+#include "http/http2_upgrade.h"
 
 namespace dormouse::http {
 namespace {
@@ -91,7 +92,7 @@ bool Http1Parser::decide(Bytes bytes) {
       upgrading_ = false;
       return true;
     case FirstBytes::kHttp2:
-      state_ = upgrading_ ? State::kTunnel : State::kHttp2;
+      state_ = upgrading_ && !http2_ ? State::kTunnel : State::kHttp2;
       break;
     case FirstBytes::kOther:
       state_ = upgrading_ ? State::kTunnel : State::kNotHttp;
@@ -109,6 +110,7 @@ void Http1Parser::beginRequest(Bytes bytes, RequestListener& listener) {
   if (!wrong.empty()) return fail(std::move(wrong));
   inBody_ = true;
   upgrade_ = head.upgrade;
+  http2_ = asksForHttp2(head);
   connect_ = head.connect;
   left_ = head.length.value_or(0);
   if (!head.length) chunks_.emplace(kMaxHead);

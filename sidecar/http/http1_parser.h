@@ -44,9 +44,10 @@ class RequestListener {
 /// line are dropped, except before the first one.
 ///
 /// After a request with Upgrade (its server may refuse), the next bytes decide: a request line goes
-/// on as HTTP, all else is kTunnel. After CONNECT everything is kTunnel. A body that was announced
-/// with Expect: 100-continue must come, as for every request: a client that does not send it cannot
-/// use the connection further (RFC 9110, 10.1.1).
+/// on as HTTP, the preface of HTTP/2 makes it kHttp2 if that was asked for, all else is kTunnel.
+/// After CONNECT everything is kTunnel. A body that was announced with Expect: 100-continue must
+/// come, as for every request: a client that does not send it cannot use the connection further
+/// (RFC 9110, 10.1.1).
 class Http1Parser {
  public:
   static constexpr std::size_t kMaxHead = 64 << 10;
@@ -55,7 +56,7 @@ class Http1Parser {
     kDeciding,   // The first bytes; nothing is known yet.
     kHttp,       // A request line has come.
     kTunnel,     // Was HTTP, until Upgrade or CONNECT.
-    kHttp2,      // HTTP/2 with prior knowledge.
+    kHttp2,      // HTTP/2: with prior knowledge, or after a request that asked for it.
     kNotHttp,    // Another protocol.
     kMalformed,  // HTTP, but no boundary can be relied on any more; fault() says why.
   };
@@ -98,6 +99,7 @@ class Http1Parser {
   bool upgrading_ = false;  // Deciding again: the last request asked for another protocol.
   bool inBody_ = false;
   bool upgrade_ = false;               // The present request asks for another protocol.
+  bool http2_ = false;                 // That one is HTTP/2.
   bool connect_ = false;               // It asks for a tunnel.
   bool lastWasCr_ = false;             // Of the head's bytes so far, the last.
   std::size_t lineLength_ = 0;         // Of the head's last line so far.

@@ -24,15 +24,23 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
       mirroredPorts_(65536),
       sink_(makeSink(*this)) {
   for (const std::uint16_t port : identity_.spec.ports) mirroredPorts_[port] = true;
-  const bool joins = identity_.spec.midstream == wire::Midstream::kHttp;
-  if (identity_.spec.protocol == wire::Protocol::kTcp && joins) {
-    stage_.emplace(identity_.spec, *sink_, ledger_);
+  const bool joins = identity_.spec.protocol == wire::Protocol::kTcp &&
+                     identity_.spec.midstream == wire::Midstream::kHttp;
+  if (joins || identity_.spec.splitsHttp2()) {
+    stage_.emplace(identity_.spec, static_cast<FlowOwner&>(*this), *sink_, ledger_);
+  }
+  if (identity_.spec.responses && stage_ && sink_->responses() != nullptr) {
+    ledger_.responses.emplace();
+    responses_.emplace(selection_, *sink_->responses(), *ledger_.responses);
+    stage_->follow(*responses_);
+    table_.addMirror(reassembly::responseSlot(slot_), *responses_,
+                     reassembly::FlowTable::AfterGap::kNothing);
   }
   table_.addMirror(slot_, *this);
 }
 
 FlowMirror::~FlowMirror() {
-  if (attached_) table_.removeMirror(slot_);
+  if (attached_) FlowMirror::endCapture();
 }
 
 void FlowMirror::onPacket(const capture::RawPacket& raw) {
@@ -59,6 +67,7 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
   const bool toServer = !packet.outbound && mirroredPorts_[packet.destination.port];
   // The pod's own RSTs. On loopback libpcap shows them as inbound.
   const bool resetByServer = packet.has(capture::kRst) && mirroredPorts_[packet.source.port];
+  if (responses_ && !toServer && mirroredPorts_[packet.source.port]) addResponse(packet);
   if (!toServer && !resetByServer) return;
   ++ledger_.packets.seen;
   ++ledger_.packets.open;
@@ -66,9 +75,16 @@ void FlowMirror::onPacket(const capture::RawPacket& raw) {
   if (alone != Reason::kNone) ledger_.packets.settle(alone);
 }
 
+void FlowMirror::addResponse(Packet packet) {
+  // To the table the pod is this direction's client, which opens it without ACK.
+  if (packet.has(capture::kSyn)) packet.flags &= static_cast<std::uint8_t>(~capture::kAck);
+  table_.add(reassembly::responseSlot(slot_), packet, true, now_);
+}
+
 TimePoint FlowMirror::flush(TimePoint now) {
   setTime(now);
-  return sink_->flush(now);
+  const TimePoint next = sink_->flush(now);
+  return responses_ ? std::min(next, responses_->expire(now)) : next;
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
@@ -85,29 +101,34 @@ Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
 Reason FlowMirror::onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) {
   ConnectionHandle handle = find(flow.id);
   if (handle == kNoConnection) {
-    http::TlsHello hello;
-    // TLS can only be told by its first bytes; a flow joined in its middle has none.
+    http::Opening opening;
+    bool http2 = false;
+    // They can only be told by its first bytes; a flow joined in its middle has none.
     if (flow.key.transport == Transport::kTcp && flow.fromStart) {
-      hello = takeUndecided(flow.id);
-      const http::TlsHello::Answer answer = hello.feed(bytes);
-      if (answer == http::TlsHello::Answer::kUndecided) {
-        undecided_[flow.id.index] = hello;
+      opening = takeUndecided(flow.id);
+      const http::Opening::Answer answer = opening.feed(bytes);
+      if (answer == http::Opening::Answer::kUndecided) {
+        undecided_[flow.id.index] = opening;
         return Reason::kNone;
       }
-      if (answer == http::TlsHello::Answer::kTls) return settleFlow(flow, Reason::kTls);
+      if (answer == http::Opening::Answer::kTls) return settleFlow(flow, Reason::kTls);
+      http2 = answer == http::Opening::Answer::kHttp2 && identity_.spec.splitsHttp2();
     }
-    const Reason refused = begin(flow, hello.held());
+    const Reason refused = begin(flow, http2, opening.held());
     if (refused != Reason::kNone) return refused;
     handle = find(flow.id);
   }
   return connections_[handle].staged ? stage(flow, handle, bytes) : deliver(flow, handle, bytes);
 }
 
-Reason FlowMirror::begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held) {
+Reason FlowMirror::begin(const reassembly::FlowView& flow, bool http2,
+                         std::span<const std::uint8_t> held) {
   const ConnectionHandle handle = allocate(flow.id);
-  if (stage_ && (stage_->ofRequests() || !flow.fromStart)) {
+  const bool joins = !flow.fromStart && identity_.spec.midstream == wire::Midstream::kHttp;
+  if (stage_ && (stage_->ofRequests() || joins || http2)) {
     connections_[handle].staged = true;
-    stage_->add(handle, flow.fromStart);
+    stage_->add(handle, flow.fromStart,
+                http2 ? RequestStage::Kind::kHttp2 : RequestStage::Kind::kUnknown);
     return held.empty() ? Reason::kNone : stage(flow, handle, held);
   }
   ConnectionInfo info;
@@ -139,7 +160,9 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
                          std::span<const std::uint8_t> bytes) {
   const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
   if (refused == Reason::kNone) return refused;
-  stage_->end(handle, refused);
+  handle = find(flow.id);  // Another one, if it was split.
+  stage_->end(handle, flow, refused);
+  if (responses_) responses_->requestsOver(flow, refused, false, now_);
   if (stage_->inSink(handle)) {
     closeInSink(flow, handle, refused, false);
     return refused;
@@ -183,17 +206,18 @@ Reason FlowMirror::settleFlow(const reassembly::FlowView& flow, Reason fate) {
 void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) {
   ConnectionHandle handle = find(flow.id);
   if (handle == kNoConnection) {
-    const http::TlsHello hello = takeUndecided(flow.id);
-    if (hello.held().empty()) {
+    const http::Opening opening = takeUndecided(flow.id);
+    if (opening.held().empty()) {
       settleFlow(flow, reason);
       return;
     }
-    // It ended while its few bytes still looked like TLS: they were something else.
-    if (begin(flow, hello.held()) != Reason::kNone) return;
+    // It ended while its few bytes still looked like TLS or HTTP/2: they were something else.
+    if (begin(flow, false, opening.held()) != Reason::kNone) return;
     handle = find(flow.id);
   }
+  if (responses_) responses_->requestsOver(flow, reason, reset, now_);
   if (connections_[handle].staged) {
-    reason = stage_->end(handle, reason);
+    reason = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {
       release(handle, reason);
       settleFlow(flow, reason);
@@ -203,6 +227,16 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
   closeInSink(flow, handle, reason, reset);
 }
 
+ConnectionHandle FlowMirror::split(ConnectionHandle handle) {
+  const ConnectionHandle next = allocate(connections_[handle].flow);
+  Connection& before = connections_[handle];
+  before.ended = before.part = true;
+  connections_[next].staged = true;
+  stage_->add(next, true);
+  sink_->close(handle, Reason::kNone, false);
+  return next;
+}
+
 void FlowMirror::onRequestSettled(RequestId, Reason fate) {
   if (stage_) stage_->onRequestSettled(fate);
 }
@@ -210,6 +244,7 @@ void FlowMirror::onRequestSettled(RequestId, Reason fate) {
 void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
   if (!connection.live) return;
+  if (connection.part) return release(handle, fate);
   if (!connection.ended) connection.packets = table_.abandon(connection.flow, fate);
   const Reason reason = connection.cut != Reason::kNone ? connection.cut : fate;
   ledger_.connections.settle(reason);
@@ -218,8 +253,11 @@ void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
 }
 
 void FlowMirror::endCapture() {
-  table_.removeMirror(slot_);
   attached_ = false;
+  table_.removeMirror(slot_);
+  if (!responses_) return;
+  table_.removeMirror(reassembly::responseSlot(slot_));
+  responses_->finish();
 }
 
 void FlowMirror::finish() {
@@ -239,13 +277,13 @@ void FlowMirror::noteKernelDrops(std::uint64_t total) {
   kernelDrops_ = total;
 }
 
-http::TlsHello FlowMirror::takeUndecided(reassembly::FlowId flow) {
+http::Opening FlowMirror::takeUndecided(reassembly::FlowId flow) {
   if (undecided_.empty()) return {};
   const auto found = undecided_.find(flow.index);
   if (found == undecided_.end()) return {};
-  const http::TlsHello hello = found->second;
+  const http::Opening opening = found->second;
   undecided_.erase(found);
-  return hello;
+  return opening;
 }
 
 ConnectionHandle FlowMirror::find(reassembly::FlowId flow) const {

@@ -9,9 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "http/tls_hello.h"
+#include "http/opening.h"
 #include "mirror/mirror.h"
 #include "mirror/request_stage.h"
+#include "mirror/response_stage.h"
 #include "mirror/selection.h"
 #include "mirror/sink.h"
 #include "reassembly/flow_table.h"
@@ -25,7 +26,10 @@ namespace dormouse::mirror {
 /// 2. ledger_.packets.open == packets of those flows.
 /// 3. A connection record is live from the flow's first payload byte until its fate is known. The
 ///    sink knows of it all that time, unless it is staged: then RequestStage::inSink() tells.
-class FlowMirror final : public Mirror, private reassembly::FlowListener, private SinkListener {
+class FlowMirror final : public Mirror,
+                         private reassembly::FlowListener,
+                         private SinkListener,
+                         private FlowOwner {
  public:
   /// Makes the sink that reports to the given listener.
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
@@ -42,7 +46,8 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   TimePoint flush(TimePoint now) override;
   void endCapture() override;
   bool settled() const override {
-    return ledger_.connections.open == 0 && ledger_.requests.open == 0;
+    return ledger_.connections.open == 0 && ledger_.requests.open == 0 &&
+           (!ledger_.responses || ledger_.responses->open == 0);
   }
   void finish() override;
   bool done() const override { return sink_->done(); }
@@ -58,6 +63,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
     bool live = false;           // False: the record is free.
     bool ended = false;          // The flow is over, the sink still at work.
     bool staged = false;         // Its bytes go through the stage.
+    bool part = false;           // The flow goes on as another connection, which counts for both.
     Reason cut = Reason::kNone;  // Why the flow was cut, if it was.
   };
 
@@ -66,14 +72,19 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
   void onRequestSettled(RequestId request, Reason fate) override;
+  void onResponseSettled(Reason fate) override { ledger_.responses->settle(fate); }
   void onSinkGone(std::string_view why) override { lostPurpose_ = why; }
+  ConnectionHandle split(ConnectionHandle handle) override;
 
-  Reason begin(const reassembly::FlowView& flow, std::span<const std::uint8_t> held);
+  /// `http2`: it begins with the preface of HTTP/2, whose requests are to be followed.
+  Reason begin(const reassembly::FlowView& flow, bool http2, std::span<const std::uint8_t> held);
   Reason deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
                  std::span<const std::uint8_t> bytes);
   /// The next bytes of a staged connection.
   Reason stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                std::span<const std::uint8_t> bytes);
+  /// A packet that the pod has sent, in a mirror of responses.
+  void addResponse(capture::Packet packet);
   void setTime(TimePoint now);
   /// For how long before this event, since the wake, nothing can have come of its flow if nothing
   /// is in the table. 0 if that cannot be told.
@@ -84,7 +95,7 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   /// Settles a flow that has no connection record.
   Reason settleFlow(const reassembly::FlowView& flow, Reason fate);
   /// What is known of a flow that is not decided yet; nothing is held if it is a new one.
-  http::TlsHello takeUndecided(reassembly::FlowId flow);
+  http::Opening takeUndecided(reassembly::FlowId flow);
   /// The connection of a flow, or kNoConnection.
   ConnectionHandle find(reassembly::FlowId flow) const;
   ConnectionHandle allocate(reassembly::FlowId flow);
@@ -109,10 +120,11 @@ class FlowMirror final : public Mirror, private reassembly::FlowListener, privat
   std::vector<bool> mirroredPorts_;
   std::vector<Connection> connections_;
   std::vector<ConnectionHandle> free_;
-  std::vector<ConnectionHandle> byFlow_;                         // Indexed by FlowId::index.
-  std::unordered_map<std::uint32_t, http::TlsHello> undecided_;  // By FlowId::index; rarely any.
-  std::optional<RequestStage> stage_;                            // TCP only.
-  std::unique_ptr<Sink> sink_;  // Last: it may report until it is gone.
+  std::vector<ConnectionHandle> byFlow_;                        // Indexed by FlowId::index.
+  std::unordered_map<std::uint32_t, http::Opening> undecided_;  // By FlowId::index; rarely any.
+  std::optional<RequestStage> stage_;                           // TCP only.
+  std::unique_ptr<Sink> sink_;              // Late: it may report until it is gone.
+  std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };
 
 }  // namespace dormouse::mirror

@@ -7,11 +7,12 @@
 
 #include "common/clock.h"
 #include "common/ip.h"
+#include "common/outgoing_socket.h"
 
 namespace dormouse::mirror {
 
 /// Shared by all sinks (which add) and mirrors (which ask). Data thread only.
-class OwnSockets {
+class OwnSockets final : public LocalEnds {
  public:
   /// How long a closed socket's end is still known: its packets may lie in another mirror's ring
   /// longer than the socket lived.
@@ -20,12 +21,11 @@ class OwnSockets {
   /// REQUIRES: clock outlives the object.
   explicit OwnSockets(const Clock& clock) : clock_(clock) {}
 
-  void add(const Endpoint& local) {
+  void add(const Endpoint& local) override {
     forget();
     locals_.insert(local);
   }
-  /// REQUIRES: local was added. Sockets to different destinations may share a local end.
-  void remove(const Endpoint& local) {
+  void remove(const Endpoint& local) override {
     forget();
     closed_.emplace_back(clock_.now() + kRemembered, local);
   }

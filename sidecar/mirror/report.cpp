@@ -19,6 +19,7 @@ MirrorReport describe(const MirrorIdentity& identity, const std::string& endedBe
   report.started = identity.started;
   report.expires = identity.expires;
   report.endedBecause = endedBecause;
+  if (identity.spec.responses) report.ledger.responses.emplace();
   return report;
 }
 

@@ -3,26 +3,42 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/head_parser.h"
+#include "http/http2_upgrade.h"
+
 namespace dormouse::mirror {
 namespace {
 
 using ParserState = http::Http1Parser::State;
 
+/// A mirror of connections leaves nothing out, the kubelet's probes neither.
+wire::MirrorSpec selectingOf(wire::MirrorSpec spec) {
+  if (!spec.ofRequests()) spec.requests.probes = true;
+  return spec;
+}
+
 }  // namespace
 
-RequestStage::RequestStage(const wire::MirrorSpec& spec, Sink& sink, wire::Ledger& ledger)
-    : protocol_(spec.protocol),
+RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink,
+                           wire::Ledger& ledger)
+    : owner_(owner),
+      protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
       redacted_(!spec.redact.empty()),
+      carriesRaw_(spec.requests == wire::RequestSelection{} && !redacted_ && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
-      gate_(spec) {}
+      gate_(selectingOf(spec)) {}
 
-void RequestStage::add(ConnectionHandle handle, bool fromStart) {
+void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
   Connection& connection = connections_[handle] = Connection{};
   connection.fromStart = fromStart;
-  if (!fromStart) connection.search = std::make_unique<http::EntrySearch>();
+  if (kind == Kind::kHttp2) {
+    connection.http2 = std::make_unique<http::Http2Parser>();
+  } else if (!fromStart) {
+    connection.search = std::make_unique<http::EntrySearch>();
+  }
 }
 
 void RequestStage::remove(ConnectionHandle handle) {
@@ -37,11 +53,20 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
   now_ = now;
   refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
-  const Reason refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
-                                     : feedOpen(connection, bytes, sinceWake);
+  connection.answered = connection.answered || flow.answered;
+  Reason refused = Reason::kNone;
+  if (connection.search && !connection.search->held() && http::looksLikeHttp2(bytes)) {
+    refused = Reason::kJoinedLate;  // Its requests cannot be read without those before them.
+  } else if (connection.http2) {
+    refused = feedHttp2(bytes);
+  } else {
+    refused = ofRequests_ ? feedRequests(connection, bytes, sinceWake)
+                          : feedOpen(connection, bytes, sinceWake);
+    if (!preface_.empty()) refused = changeToHttp2();
+  }
   flow_ = nullptr;
   if (refused != Reason::kNone) return refused;
-  return recharge(connection) ? Reason::kNone : Reason::kOverBudget;
+  return recharge(connections_[handle_]) ? Reason::kNone : Reason::kOverBudget;
 }
 
 Reason RequestStage::feedRequests(Connection& connection, std::span<const std::uint8_t> bytes,
@@ -69,7 +94,7 @@ Reason RequestStage::feedRequests(Connection& connection, std::span<const std::u
     if (!connection.inRequest) ledger_.requests.skip(Reason::kMalformed);
     return Reason::kMalformed;
   }
-  connection.tunnel = state == ParserState::kTunnel;
+  connection.tunnel = state == ParserState::kTunnel || connection.raw;
   const bool between = state == ParserState::kHttp && !connection.parser->midRequest();
   if (connection.tunnel || between) connection.parser.reset();
   return Reason::kNone;
@@ -99,6 +124,7 @@ Reason RequestStage::openInSink() {
   ConnectionInfo info;
   info.protocol = protocol_;
   info.fromStart = flow_->fromStart;
+  info.http2 = connections_[handle_].http2 != nullptr;
   info.timestamp = flow_->timestamp;
   info.client = flow_->key.client;
   info.server = flow_->key.server;
@@ -128,25 +154,51 @@ void RequestStage::onHead(const http::RequestHead& head) {
   connection.isHttp = connection.inRequest = true;
   connection.taking = false;
   ++connection.number;
-  if (refusal_ != Reason::kNone) return;
+  followResponse(connection, offerHttp1(head), head);
+}
+
+bool RequestStage::offerHttp1(const http::RequestHead& head) {
+  const std::uint32_t number = connections_[handle_].number;
+  if (!http::asksForHttp2(head)) return offer(number, head);
+  const std::string text = http::withoutHttp2Question(head);
+  std::vector<http::HeaderField> fields;
+  http::RequestHead plain;
+  // It was a head before, and less of it is one, too.
+  http::parseHead({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, fields, plain);
+  return offer(number, plain);
+}
+
+void RequestStage::followResponse(Connection& connection, bool taken,
+                                  const http::RequestHead& head) {
+  connection.taking = taken;
+  const bool fresh = std::exchange(connection.answered, false) || connection.number == 1;
+  if (responses_ == nullptr || refusal_ != Reason::kNone) return;
+  std::optional<ResponseStage::Taken> wanted;
+  if (taken) wanted = {handle_, connection.number};
+  responses_->begin(*flow_, head, wanted, fresh);
+}
+
+bool RequestStage::offer(std::uint32_t number, const http::RequestHead& head) {
+  if (refusal_ != Reason::kNone) return false;
+  Connection& connection = connections_[handle_];
   const RequestInfo request{head, flow_->timestamp};
   Reason reason = gate_.select(head);
   if (reason == Reason::kNone) reason = sink_.judgeRequest(request);
   if (reason == Reason::kNone) reason = gate_.admit(now_);
   if (reason == Reason::kNone && !connection.inSink) reason = refusal_ = openInSink();
   if (reason == Reason::kNone) {
-    reason = refusal_ = sink_.beginRequest({handle_, connection.number}, request);
+    reason = refusal_ = sink_.beginRequest({handle_, number}, request);
     if (reason != Reason::kNone) connection.inSink = false;
   }
   if (reason != Reason::kNone) {
     connection.leftOut = reason;
     ledger_.requests.skip(reason);
-    return;
+    return false;
   }
   ++ledger_.requests.seen;
   ++ledger_.requests.open;
-  connection.taking = true;
   ledger_.bytes += http::headSize(head);
+  return true;
 }
 
 void RequestStage::onBody(std::span<const std::uint8_t> raw,
@@ -177,18 +229,32 @@ void RequestStage::onRequestEnd() {
   Connection& connection = connections_[handle_];
   passCollected();
   connection.inRequest = false;
+  if (responses_ != nullptr) responses_->requestEnded(*flow_);
   if (connection.taking && refusal_ == Reason::kNone) {
     sink_.endRequest({handle_, connection.number}, {});
   }
 }
 
 void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
-  const Connection& connection = connections_[handle_];
-  if (!connection.isHttp) {
-    if (ofRequests_) refusal_ = redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
+  Connection& connection = connections_[handle_];
+  if (ofRequests_ && connection.parser && connection.parser->state() == ParserState::kHttp2) {
+    preface_.insert(preface_.end(), bytes.begin(), bytes.end());
+  } else if (!connection.isHttp) {
+    if (ofRequests_) passRaw(connection, bytes);
   } else if (connection.taking && refusal_ == Reason::kNone) {
     passOther(bytes);
   }
+}
+
+void RequestStage::passRaw(Connection& connection, std::span<const std::uint8_t> bytes) {
+  if (refusal_ != Reason::kNone) return;
+  if (!carriesRaw_) {
+    refusal_ = redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
+    return;
+  }
+  connection.raw = connection.taking = true;
+  refusal_ = openInSink();
+  if (refusal_ == Reason::kNone) pass(bytes);
 }
 
 std::size_t RequestStage::waiting() const {
@@ -197,8 +263,10 @@ std::size_t RequestStage::waiting() const {
                     [](const Connection& one) { return one.search != nullptr; }));
 }
 
-Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
+Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason) {
   handle_ = handle;
+  const auto* const outer = std::exchange(flow_, &flow);  // It may be called from within feed().
+  refusal_ = Reason::kNone;
   Connection& connection = connections_[handle];
   const Reason unfinished = reason == Reason::kNone ? Reason::kMalformed : reason;
   const ParserState state = connection.parser ? connection.parser->state() : ParserState::kHttp;
@@ -211,11 +279,19 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
              !connection.parser->held().empty()) {
     // A tunnel of so few bytes that they might have begun a request.
     reason = passOther(connection.parser->held());
+  } else if (!connection.isHttp && connection.parser && state == ParserState::kDeciding &&
+             reason == Reason::kNone) {
+    // The same of a whole connection.
+    passRaw(connection, connection.parser->held());
+    reason = refusal_;
   }
+  flow_ = outer;
   const bool notJoined = connection.search != nullptr;
+  if (connection.http2) endHttp2(connection, unfinished);
   // The sink may take its time to settle the connection: nothing else is kept for as long.
   connection.search.reset();
   connection.parser.reset();
+  connection.http2.reset();
   memory_.give(std::exchange(connection.charge, 0));
   if (connection.inSink) return reason;
   if (notJoined) return Reason::kJoinedLate;
@@ -227,6 +303,10 @@ Reason RequestStage::end(ConnectionHandle handle, Reason reason) {
 
 void RequestStage::settleUnfinished(ConnectionHandle handle, Reason fate) {
   Connection& connection = connections_[handle];
+  if (connection.http2) {
+    endHttp2(connection, fate);
+    connection.http2.reset();
+  }
   if (!connection.inRequest || !connection.taking) return;
   connection.taking = false;
   ledger_.requests.settle(fate);
@@ -236,6 +316,7 @@ bool RequestStage::recharge(Connection& connection) {
   std::size_t charge = 0;
   if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->memory();
   if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->memory();
+  if (connection.http2) charge += sizeof(http::Http2Parser) + connection.http2->memory();
   memory_.give(std::exchange(connection.charge, 0));
   if (!memory_.take(charge)) return false;
   connection.charge = charge;

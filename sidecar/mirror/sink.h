@@ -12,6 +12,7 @@
 #include "common/ip.h"
 #include "common/reason.h"
 #include "http/request_head.h"
+#include "http/response_pairing.h"
 #include "wire/mirror_spec.h"
 
 namespace dormouse::mirror {
@@ -56,6 +57,8 @@ class SinkListener {
   /// connection: it may come after onSettled(), or after a refusal. A request that has not ended by
   /// then is the mirror's to count.
   virtual void onRequestSettled(RequestId request, Reason fate) = 0;
+  /// The fate of one response that ResponseIntake has taken, whichever.
+  virtual void onResponseSettled(Reason fate) = 0;
   /// The sink as a whole is lost (the stream's reader went away): the mirror has no purpose left.
   virtual void onSinkGone(std::string_view why) = 0;
 };
@@ -104,6 +107,29 @@ class RequestIntake {
   virtual void cancelRequest(RequestId id, Reason reason) = 0;
 };
 
+/// What the pod has answered to a request, or why that is not known. Valid during the call.
+struct ResponseInfo {
+  /// The connection's number within the stream: its handle may be another's by now.
+  std::uint64_t connection = 0;
+  std::uint32_t request = 0;  // RequestId::number.
+  std::string_view method;    // Of the request.
+  std::string_view path;      // The same; without the query, perhaps cut.
+  const http::PairedResponse* response = nullptr;
+  Reason missing = Reason::kNone;  // Why there is no response.
+};
+
+/// Takes the responses of a mirror that was asked for them.
+class ResponseIntake {
+ public:
+  virtual ~ResponseIntake() = default;
+  /// How an open connection is called within the stream.
+  virtual std::uint64_t numberOf(ConnectionHandle handle) const = 0;
+  /// kNone: taken (copied), onResponseSettled() follows, sooner or later. Else the reason for which
+  /// it is not. May come after the close() of its connection. Called once for each HTTP/1 request
+  /// whose beginRequest() was taken.
+  virtual Reason response(const ResponseInfo& info) = 0;
+};
+
 /// Where a mirror's bytes go. Owned by its mirror; data thread only.
 class Sink : public ConnectionIntake, public RequestIntake {
  public:
@@ -119,6 +145,10 @@ class Sink : public ConnectionIntake, public RequestIntake {
   /// What is wrong at the other end, for the verdict: "nothing listens on 127.0.0.1:3000". Empty if
   /// nothing is. Valid until the next call.
   virtual std::string_view trouble() const = 0;
+  /// Whether it takes connections without requests, beside those with.
+  virtual bool carriesRaw() const { return true; }
+  /// Null if the sink cannot carry responses. Lives as long as the sink.
+  virtual ResponseIntake* responses() { return nullptr; }
 };
 
 /// Told by a packet sink, from flush(), finish() or an event handler.

@@ -55,7 +55,7 @@ std::string explain(Reason reason, std::uint64_t number, std::string_view noun,
     case Reason::kRedactionNeedsHttp:
       return things + were + "not HTTP, in which alone something can be redacted";
     case Reason::kUnredactable:
-      return things + (number == 1 ? " has" : " have") + " a body in which nothing can be redacted";
+      return things + were + "left out: nothing could be redacted in the body";
     case Reason::kMalformed:
       return things + were + "malformed or broken off";
     default:
@@ -122,6 +122,18 @@ std::string connectionsApart(const wire::Account& connections, const wire::Mirro
   return text;
 }
 
+/// Responses that are not there, which is no loss of requests.
+std::string responsesApart(const wire::Account& responses) {
+  std::string text;
+  for (const auto& [reason, number] : losses(responses)) {
+    text += text.empty() ? ": " : ", ";
+    text += std::string(reasonName(reason)) + " " + std::to_string(number);
+  }
+  if (text.empty()) return text;
+  return "; " + std::to_string(responses.skippedTotal()) + " of " +
+         count(responses.seen, "response") + " missing" + text;
+}
+
 }  // namespace
 
 std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bool ended,
@@ -136,8 +148,11 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
 
   std::string text;
   if (ledger.requests.seen > 0) {
-    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble) +
-           connectionsApart(all, spec);
+    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble);
+    // In a mirror of connections those of HTTP/2 are not all.
+    text += spec.ofRequests() || worth == 0
+                ? connectionsApart(all, spec)
+                : "; " + accountVerdict(all, worth, "connection", spec, trouble);
   } else if (all.seen == 0) {
     text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
   } else if (worth == 0) {
@@ -149,6 +164,7 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
     text += "; " + count(waiting, "connection") + (waiting == 1 ? " was" : " were") +
             " open before the mirror: to be joined at the next request";
   }
+  if (ledger.responses) text += responsesApart(*ledger.responses);
   if (drops > 0) text += "; the kernel dropped " + count(drops, "packet");
   return text;
 }

@@ -8,9 +8,14 @@
 
 namespace dormouse::reassembly {
 
-/// The number of a mirror within the table, below kMaxMirrors.
+/// The number of a mirror within the table.
 using MirrorSlot = std::uint8_t;
 inline constexpr MirrorSlot kMaxMirrors = 64;
+/// A mirror may have a second slot, for what the pod itself sends.
+inline constexpr MirrorSlot kMaxSlots = 2 * kMaxMirrors;
+constexpr MirrorSlot responseSlot(MirrorSlot mirror) {
+  return static_cast<MirrorSlot>(mirror + kMaxMirrors);
+}
 
 /// A flow's full identity. Never a bare hash: two connections whose hashes collide stay two.
 struct FlowKey {

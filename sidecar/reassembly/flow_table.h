@@ -48,16 +48,21 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  /// REQUIRES: slot is free, listener outlives removeMirror(slot).
-  void addMirror(MirrorSlot slot, FlowListener& listener);
+  /// What stays of a flow that has ended with kGap.
+  enum class AfterGap : std::uint8_t {
+    kTombstone,  // Its packets are skipped until a new connection.
+    kNothing,    // Its next payload appears as another flow, joined late.
+  };
+  /// REQUIRES: slot is below kMaxSlots and free, listener outlives removeMirror(slot).
+  void addMirror(MirrorSlot slot, FlowListener& listener, AfterGap afterGap = AfterGap::kTombstone);
   /// Ends every flow of that mirror with kMirrorEnded (flows without payload included: kMirrorEnded
   /// too) and forgets its tombstones.
   void removeMirror(MirrorSlot slot);
 
   /// Takes one packet of a mirror. `toServer` tells the direction: true for a packet to a mirrored
-  /// port, false for one that the pod itself sent. Returns kNone if the packet shares the fate of
-  /// its flow (it is counted in FlowView::packets), else the reason for which this packet alone is
-  /// skipped:
+  /// port, false for one that the pod itself sent; in a responseSlot() the pod is the client, and
+  /// its SYN comes without ACK. Returns kNone if the packet shares the fate of its flow (it is
+  /// counted in FlowView::packets), else the reason for which this packet alone is skipped:
   ///  - kDuplicate: it brings no new byte, or comes after the end of its connection;
   ///  - kMalformed: a SYN with ACK, FIN or RST; a number more than 2^30 ahead; a RST from the
   ///    client at another than the next expected number (behind it: kDuplicate), or from the pod

@@ -68,9 +68,12 @@ void TableCore::layToRest(FlowRecord& flow) {
   if (flow.state == FlowState::kTombstone) store_.move(flow, FlowState::kClosed, now_);
 }
 
-void TableCore::endAndBury(FlowRecord& flow, Reason reason) {
-  finish(flow, reason, false);
-  bury(flow, reason);
+void TableCore::endAtGap(FlowRecord& flow) {
+  if (afterGap_[flow.key.mirror] == FlowTable::AfterGap::kNothing) {
+    return drop(flow, Reason::kGap);
+  }
+  finish(flow, Reason::kGap, false);
+  bury(flow, Reason::kGap);
 }
 
 void TableCore::bury(FlowRecord& flow, Reason reason) {

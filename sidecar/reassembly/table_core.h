@@ -21,9 +21,13 @@ class TableCore {
  public:
   explicit TableCore(const Limits& limits);
 
-  void setListener(MirrorSlot slot, FlowListener* listener) { listeners_[slot] = listener; }
+  void setListener(MirrorSlot slot, FlowListener* listener,
+                   FlowTable::AfterGap afterGap = FlowTable::AfterGap::kTombstone) {
+    listeners_[slot] = listener;
+    afterGap_[slot] = afterGap;
+  }
   bool hasListener(MirrorSlot slot) const {
-    return slot < kMaxMirrors && listeners_[slot] != nullptr;
+    return slot < kMaxSlots && listeners_[slot] != nullptr;
   }
   bool anyListener() const;
 
@@ -48,8 +52,8 @@ class TableCore {
   void closeFor(FlowRecord& flow, Reason reason, bool reset);
   /// A tombstone met a FIN or RST: nothing but retransmissions will follow.
   void layToRest(FlowRecord& flow);
-  /// Ends the flow for that reason and leaves a tombstone.
-  void endAndBury(FlowRecord& flow, Reason reason);
+  /// Ends the flow with kGap and leaves what its slot wants. `flow` may be gone.
+  void endAtGap(FlowRecord& flow);
   /// Leaves a tombstone without telling anybody.
   void bury(FlowRecord& flow, Reason reason);
   /// Ends the flow for that reason unless it has ended already, and forgets it. `flow` is gone.
@@ -64,7 +68,8 @@ class TableCore {
   FlowStore store_;
   HeldPool held_;
   std::uint64_t evictions_ = 0;
-  std::array<FlowListener*, kMaxMirrors> listeners_{};
+  std::array<FlowListener*, kMaxSlots> listeners_{};
+  std::array<FlowTable::AfterGap, kMaxSlots> afterGap_{};
 };
 
 }  // namespace dormouse::reassembly

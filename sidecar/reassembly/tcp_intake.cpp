@@ -158,10 +158,10 @@ Reason TcpIntake::hold(FlowRecord& flow, std::uint32_t start, const Packet& pack
   while (room && !held.fitsTotal(size)) {
     FlowRecord& heaviest = held.heaviest(flow, size);
     room = &heaviest != &flow;
-    if (room) core_.endAndBury(heaviest, Reason::kGap);
+    if (room) core_.endAtGap(heaviest);
   }
   if (!room) {
-    core_.endAndBury(flow, Reason::kGap);
+    core_.endAtGap(flow);
     return Reason::kGap;
   }
   held.hold(flow, start, packet.payload, fin, core_.now());

@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t kOpenRoom = 96;
 constexpr std::size_t kCloseRoom = 48;
 constexpr std::size_t kHeartbeatRoom = 8;
+constexpr std::size_t kResponseRoom = 80;  // Without head and body.
+
+std::span<const std::uint8_t> bytesOf(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 // A payload above a record's maximum is split; each part has a header of its own.
 constexpr std::size_t dataRoom(std::size_t payload) {
@@ -67,7 +72,10 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
-  return data(id.connection, request.head.bytes);
+  const Reason refused = data(id.connection, request.head.bytes);
+  const bool awaited = options_.responses && request.head.majorVersion == 1;
+  if (refused == Reason::kNone && awaited) awaitResponse(id);
+  return refused;
 }
 
 Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
@@ -77,10 +85,64 @@ Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_
 
 void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
   reserve_.end(id.connection);
-  closing_.push_back(Closing{buffer_.appended(), id, true});
+  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
+
+void FramesSink::awaitResponse(mirror::RequestId id) {
+  Slot& slot = slots_[id.connection];
+  const RequestName name{slot.stream, id.number};
+  ++slot.begun;
+  if (early_.erase(name) == 0) {
+    if (positions_.size() < kMostAwaited) positions_[name] = slot.begun;
+    return;
+  }
+  const mirror::ResponseInfo none{slot.stream, id.number, {}, {}, nullptr, Reason::kFiltered};
+  if (auto* const out = buffer_.room(kResponseRoom)) appendResponse(none, slot.begun, *out);
+}
+
+Reason FramesSink::response(const mirror::ResponseInfo& info) {
+  if (buffer_.gone()) return Reason::kSinkClosed;
+  const RequestName name{info.connection, info.request};
+  const auto position = positions_.find(name);
+  if (position == positions_.end()) {
+    // Its request was left out after all, or is held back still: the latter is not told twice.
+    if (early_.size() == kMostEarly) early_.erase(early_.begin());
+    early_.insert(name);
+    return Reason::kFiltered;
+  }
+  const std::uint32_t place = position->second;
+  positions_.erase(position);
+  const auto* const response = info.response;
+  const std::size_t room =
+      kResponseRoom + (response == nullptr ? 0 : response->head.size() + response->body.size());
+  if (!buffer_.fits(room)) buffer_.flush();
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
+  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  appendResponse(info, place, *out);
+  if (response != nullptr) {
+    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
+  }
+  return Reason::kNone;
+}
+
+void FramesSink::appendResponse(const mirror::ResponseInfo& info, std::uint32_t position,
+                                std::vector<std::uint8_t>& out) {
+  wire::ResponseFrame frame;
+  frame.connection = info.connection;
+  frame.request = position;
+  frame.missing = info.missing;
+  if (info.response != nullptr) {
+    frame.status = static_cast<std::uint16_t>(info.response->status);
+    frame.latency = info.response->latency;
+    frame.bodyBytes = info.response->bodyBytes;
+    frame.head = bytesOf(info.response->head);
+    frame.body = bytesOf(info.response->body);
+  }
+  wire::appendResponse(out, frame);
+}
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
   Slot& slot = slots_[handle];
@@ -103,7 +165,9 @@ bool FramesSink::appendClose(const Owed& owed) {
   auto* const out = buffer_.room(kCloseRoom);
   if (out == nullptr) return false;
   wire::appendClose(*out, owed.frame);
-  if (owed.handle) closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, false});
+  if (owed.handle) {
+    closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, Kind::kConnection});
+  }
   return true;
 }
 
@@ -157,7 +221,9 @@ void FramesSink::settle() {
 }
 
 void FramesSink::tell(const Closing& closing, Reason fate) {
-  if (!closing.request) {
+  if (closing.kind == Kind::kResponse) {
+    listener_.onResponseSettled(fate);
+  } else if (closing.kind == Kind::kConnection) {
     listener_.onSettled(closing.id.connection, fate);
   } else {
     listener_.onRequestSettled(closing.id, fate);

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,14 +24,16 @@ namespace dormouse::sink {
 struct StreamOptions {
   std::size_t budget = 4 << 20;               // Bytes of memory for what the reader is behind.
   Nanos heartbeat = std::chrono::seconds(5);  // Silence after which a heartbeat is sent.
+  bool responses = false;                     // Those of requests will come.
 };
 
 /// See Sink for owner and thread; handles index a vector, so they should be small numbers.
 ///
-/// A connection is delivered once the socket has taken its close record, and a request its last byte. One that does not fit the
-/// budget is shed whole: nothing more of it is sent but its close record, which names the reason
-/// and waits for room if it must. A reader that goes away leaves all others as kSinkClosed.
-class FramesSink final : public mirror::Sink {
+/// A connection is delivered once the socket has taken its close record, and a request its last
+/// byte. One that does not fit the budget is shed whole: nothing more of it is sent but its close
+/// record, which names the reason and waits for room if it must. A reader that goes away leaves all
+/// others as kSinkClosed.
+class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
   FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket, mirror::SinkListener& listener,
@@ -49,24 +53,40 @@ class FramesSink final : public mirror::Sink {
   void finish(const std::function<std::string()>& report) override;
   bool done() const override { return closed_ || (buffer_.gone() && goneTold_); }
   std::string_view trouble() const override { return {}; }
+  mirror::ResponseIntake* responses() override { return this; }
 
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
+    std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
   };
-  /// A connection that came to its own end, or a request: delivered once written() has reached
-  /// `end`.
+  /// The connection's number in the stream, and the request's in the connection.
+  using RequestName = std::pair<std::uint64_t, std::uint32_t>;
+  static constexpr std::size_t kMostAwaited = 16384;  // About 1 MiB.
+  static constexpr std::size_t kMostEarly = 1024;
+  enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
+  /// A connection that came to its own end, a request, or a response: delivered once written() has
+  /// reached `end`.
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
-    bool request;
+    Kind kind;
   };
   /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
   struct Owed {
     wire::CloseFrame frame;
     std::optional<mirror::ConnectionHandle> handle;
   };
+
+  std::uint64_t numberOf(mirror::ConnectionHandle handle) const override {
+    return slots_[handle].stream;
+  }
+  Reason response(const mirror::ResponseInfo& info) override;
+  /// A request of HTTP/1 has begun, whose response is to name its place.
+  void awaitResponse(mirror::RequestId id);
+  void appendResponse(const mirror::ResponseInfo& info, std::uint32_t position,
+                      std::vector<std::uint8_t>& out);
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
@@ -81,6 +101,9 @@ class FramesSink final : public mirror::Sink {
   StreamBuffer buffer_;
   RequestReserve reserve_;
   std::vector<Slot> slots_;
+  /// Where in its connection each request stands whose response will come, at most kMostAwaited.
+  std::map<RequestName, std::uint32_t> positions_;
+  std::set<RequestName> early_;  // Answered before they began here: an editor held them.
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;
   std::deque<Owed> owed_;

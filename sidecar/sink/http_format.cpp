@@ -50,7 +50,7 @@ class HttpFormat final : public RequestFormat {
   std::size_t expect(const http::RequestHead& head) const override {
     return http::sizeUpTo(head, std::numeric_limits<std::size_t>::max());
   }
-  std::unique_ptr<RequestText> begin(std::uint64_t, const mirror::ConnectionInfo&,
+  std::unique_ptr<RequestText> begin(std::uint64_t, std::uint32_t, const mirror::ConnectionInfo&,
                                      const mirror::RequestInfo& request) const override {
     return std::make_unique<Copy>(request.head);
   }

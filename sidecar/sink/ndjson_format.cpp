@@ -1,97 +1,36 @@
 // makeNdjsonFormat of sink/request_format.h.
 #include <algorithm>
-#include <map>
+#include <chrono>
+#include <vector>
 
 #include "common/log.h"
-#include "common/utf8.h"
+#include "http/response_head.h"
+#include "sink/json_line.h"
 #include "sink/request_format.h"
 
 namespace dormouse::sink {
 namespace {
 
-// Of a body, what a line shows. A line must stay one that a reader can hold.
-constexpr std::size_t kMaxBody = 64 << 10;
-
-void appendString(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  for (const char c : toValidUtf8(text)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (out += '\\') += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\u00";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
+/// A line's beginning, up to its time.
+std::string begunLine(std::string_view type, std::uint64_t connection) {
+  std::string line = "{\"type\":\"";
+  line.append(type) += "\",\"connection\":" + std::to_string(connection);
+  return line;
 }
 
-void appendMember(std::string& out, std::string_view name, std::string_view text) {
-  (out += ",\"") += name;
-  out += "\":";
-  appendString(out, text);
-}
-
-/// RFC 4648, 4.
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8U | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += i + k > bytes.size() ? '=' : kDigits[group >> (18U - 6U * k) & 63U];
-    }
-  }
-  return text;
-}
-
-std::string lowered(std::string_view name) {
-  std::string text(name);
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
-  return text;
-}
-
-/// Names in lower case, each once: values of one name are joined as RFC 9110, 5.3 says, and cookies
-/// as RFC 6265, 5.4 does.
-void appendHeaders(std::string& out, std::span<const http::HeaderField> fields) {
-  std::map<std::string, std::string> joined;
-  for (const http::HeaderField& field : fields) {
-    std::string name = lowered(field.name);
-    const char* const between = name == "cookie" ? "; " : ", ";
-    const auto [entry, isNew] = joined.try_emplace(std::move(name), field.value);
-    if (!isNew) entry->second.append(between).append(field.value);
-  }
-  out += ",\"headers\":{";
-  bool first = true;
-  for (const auto& [name, value] : joined) {
-    if (!std::exchange(first, false)) out += ',';
-    appendString(out, name);
-    out += ':';
-    appendString(out, value);
-  }
-  out += '}';
+void appendEnds(std::string& line, const mirror::ConnectionInfo& info) {
+  appendMember(line, "client", info.client.toString());
+  appendMember(line, "server", info.server.toString());
 }
 
 class Line final : public RequestText {
  public:
-  Line(std::uint64_t connection, const mirror::ConnectionInfo& info,
+  Line(std::uint64_t connection, std::uint32_t number, const mirror::ConnectionInfo& info,
        const mirror::RequestInfo& request) {
     const http::RequestHead& head = request.head;
-    text_ = "{\"type\":\"request\",\"connection\":" + std::to_string(connection);
+    text_ = begunLine("request", connection) + ",\"request\":" + std::to_string(number);
     appendMember(text_, "time", formatTime(request.timestamp));
-    appendMember(text_, "client", info.client.toString());
-    appendMember(text_, "server", info.server.toString());
+    appendEnds(text_, info);
     appendMember(text_, "method", head.method);
     appendMember(text_, "target", head.target);
     appendMember(text_, "path", http::pathOf(head.target));
@@ -104,22 +43,13 @@ class Line final : public RequestText {
 
   void body(std::span<const std::uint8_t>, std::span<const std::uint8_t> content) override {
     bodyBytes_ += content.size();
-    const std::size_t shown = std::min(content.size(), kMaxBody - body_.size());
+    const std::size_t shown = std::min(content.size(), kMaxShownBody - body_.size());
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
   void trailers(std::span<const http::HeaderField>) override {}
-  std::size_t size() const override {
-    return sizeof(*this) + text_.capacity() + body_.capacity();
-  }
+  std::size_t size() const override { return sizeof(*this) + text_.capacity() + body_.capacity(); }
   std::string take() override {
-    text_ += ",\"body_bytes\":" + std::to_string(bodyBytes_);
-    if (bodyBytes_ > body_.size()) text_ += ",\"body_truncated\":true";
-    // Text that is cut in the middle of a character is no UTF-8, and shown as bytes.
-    if (toValidUtf8(body_) == body_) {
-      if (bodyBytes_ > 0) appendMember(text_, "body", body_);
-    } else {
-      appendMember(text_, "body_base64", base64(body_));
-    }
+    appendBody(text_, body_, bodyBytes_);
     text_ += "}\n";
     return std::move(text_);
   }
@@ -130,16 +60,72 @@ class Line final : public RequestText {
   std::uint64_t bodyBytes_ = 0;
 };
 
+void appendResponse(std::string& line, const http::PairedResponse& response) {
+  line += ",\"status\":" + std::to_string(response.status);
+  if (response.latency) {
+    // Milliseconds with three decimals.
+    const auto micros = std::chrono::round<std::chrono::microseconds>(*response.latency).count();
+    std::string decimals = std::to_string(micros % 1000);
+    decimals.insert(0, 3 - decimals.size(), '0');
+    line += ",\"latency_ms\":" + std::to_string(micros / 1000) + "." + decimals;
+  }
+  std::vector<http::HeaderField> fields;
+  http::ResponseHead head;
+  http::parseResponseHead(
+      {reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size()}, fields,
+      head);
+  appendHeaders(line, fields);
+  appendBody(line, response.body, response.bodyBytes);
+}
+
 class NdjsonFormat final : public RequestFormat {
  public:
   bool carries(const http::RequestHead&) const override { return true; }
   std::size_t expect(const http::RequestHead& head) const override {
-    return 2 * head.bytes.size() +
-           2 * static_cast<std::size_t>(std::min<std::uint64_t>(head.length.value_or(0), kMaxBody));
+    return 2 * head.bytes.size() + 2 * static_cast<std::size_t>(std::min<std::uint64_t>(
+                                           head.length.value_or(0), kMaxShownBody));
   }
-  std::unique_ptr<RequestText> begin(std::uint64_t connection, const mirror::ConnectionInfo& info,
+  std::unique_ptr<RequestText> begin(std::uint64_t connection, std::uint32_t number,
+                                     const mirror::ConnectionInfo& info,
                                      const mirror::RequestInfo& request) const override {
-    return std::make_unique<Line>(connection, info, request);
+    return std::make_unique<Line>(connection, number, info, request);
+  }
+  bool carriesRaw() const override { return true; }
+  std::string open(std::uint64_t connection, const mirror::ConnectionInfo& info) const override {
+    std::string line = begunLine("open", connection);
+    appendMember(line, "time", formatTime(info.timestamp));
+    appendEnds(line, info);
+    return line + "}\n";
+  }
+  std::string data(std::uint64_t connection, std::string_view bytes) const override {
+    std::string lines;
+    while (!bytes.empty()) {
+      const std::string_view part = bytes.substr(0, kMaxShownBody);
+      bytes.remove_prefix(part.size());
+      lines += begunLine("data", connection) + ",\"bytes\":" + std::to_string(part.size());
+      appendBytes(lines, "data", part);
+      lines += "}\n";
+    }
+    return lines;
+  }
+  std::string close(std::uint64_t connection, Reason reason, bool reset) const override {
+    std::string line = begunLine("close", connection);
+    if (reset) line += ",\"reset\":true";
+    if (reason != Reason::kNone) appendMember(line, "reason", reasonName(reason));
+    return line + "}\n";
+  }
+  std::string response(const mirror::ResponseInfo& info) const override {
+    std::string line =
+        begunLine("response", info.connection) + ",\"request\":" + std::to_string(info.request);
+    if (info.response != nullptr) appendMember(line, "time", formatTime(info.response->timestamp));
+    appendMember(line, "method", info.method);
+    appendMember(line, "path", info.path);
+    if (info.response == nullptr) {
+      appendMember(line, "missing", reasonName(info.missing));
+    } else {
+      appendResponse(line, *info.response);
+    }
+    return line + "}\n";
   }
   std::string ending(const std::string& report) const override {
     return R"({"type":"ledger",)" + report.substr(1) + "\n";

@@ -21,11 +21,12 @@ PushConnection::PushConnection(const PushContext& context, mirror::ConnectionHan
     : context_(context),
       handle_(handle),
       queue_(context.budget, kMinChunk, kMaxChunk),
-      socket_(context.loop, context.ownSockets) {}
+      socket_(context.loop, &context.ownSockets) {}
 
 int PushConnection::connect(const Endpoint& to) {
   peer_ = to;
-  const int error = socket_.connect(PushSocket::Kind::kTcp, to, context_.options.sendBuffer, *this);
+  const int error =
+      socket_.connect(OutgoingSocket::Kind::kTcp, to, context_.options.sendBuffer, *this);
   if (error == EINPROGRESS) {
     deadline_ = context_.clock.now() + context_.options.connectTimeout;
     return 0;

@@ -3,9 +3,9 @@
 
 #include <deque>
 
+#include "common/outgoing_socket.h"
 #include "sink/byte_queue.h"
 #include "sink/push_link.h"
-#include "sink/push_socket.h"
 
 namespace dormouse::sink {
 
@@ -58,7 +58,7 @@ class PushConnection final : public PushLink {
   bool peerEnded_ = false;  // The other side's FIN is read.
   ByteQueue queue_;
   std::deque<Mark> marks_;
-  PushSocket socket_;
+  OutgoingSocket socket_;
 };
 
 }  // namespace dormouse::sink

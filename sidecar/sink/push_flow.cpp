@@ -13,11 +13,11 @@ constexpr int kAnswersPerEvent = 16;
 }  // namespace
 
 PushFlow::PushFlow(const PushContext& context, mirror::ConnectionHandle handle)
-    : context_(context), handle_(handle), socket_(context.loop, context.ownSockets) {}
+    : context_(context), handle_(handle), socket_(context.loop, &context.ownSockets) {}
 
 int PushFlow::connect(const Endpoint& to) {
   peer_ = to;
-  error_ = socket_.connect(PushSocket::Kind::kUdp, to, context_.options.sendBuffer, *this);
+  error_ = socket_.connect(OutgoingSocket::Kind::kUdp, to, context_.options.sendBuffer, *this);
   return error_;
 }
 

@@ -1,8 +1,8 @@
 // One mirrored UDP flow, copied to the target.
 #pragma once
 
+#include "common/outgoing_socket.h"
 #include "sink/push_link.h"
-#include "sink/push_socket.h"
 
 namespace dormouse::sink {
 
@@ -28,7 +28,7 @@ class PushFlow final : public PushLink {
 
   const PushContext& context_;
   const mirror::ConnectionHandle handle_;
-  PushSocket socket_;
+  OutgoingSocket socket_;
 };
 
 }  // namespace dormouse::sink

@@ -1,4 +1,4 @@
-// How one request reads in a stream of requests.
+// How a stream of requests reads.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +33,17 @@ class RequestFormat {
   virtual bool carries(const http::RequestHead& head) const = 0;
   /// How much memory a request's text may need, as far as its head tells.
   virtual std::size_t expect(const http::RequestHead& head) const = 0;
-  /// `connection`: its number within the stream.
-  virtual std::unique_ptr<RequestText> begin(std::uint64_t connection,
+  /// `connection`: its number within the stream. `number`: of RequestId.
+  virtual std::unique_ptr<RequestText> begin(std::uint64_t connection, std::uint32_t number,
                                              const mirror::ConnectionInfo& info,
                                              const mirror::RequestInfo& request) const = 0;
+  /// Whether the format holds bytes that are no requests: then these three say how. None is empty.
+  virtual bool carriesRaw() const { return false; }
+  virtual std::string open(std::uint64_t, const mirror::ConnectionInfo&) const { return {}; }
+  virtual std::string data(std::uint64_t, std::string_view) const { return {}; }
+  virtual std::string close(std::uint64_t, Reason, bool) const { return {}; }
+  /// One response, or that it is missing; empty if the format has no responses.
+  virtual std::string response(const mirror::ResponseInfo&) const { return {}; }
   /// The mirror's final report as the format's last words; empty if it has none.
   virtual std::string ending(const std::string& report) const = 0;
   /// What shows a reader that the mirror lives, between two requests; empty if nothing can.

@@ -24,6 +24,55 @@ Reason RequestSink::open(mirror::ConnectionHandle handle, const mirror::Connecti
   return Reason::kNone;
 }
 
+Reason RequestSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
+  if (!format_->carriesRaw()) return Reason::kNone;
+  Slot& slot = slots_[handle];
+  std::string text;
+  if (!slot.raw) text = format_->open(slot.number, slot.info);
+  text += format_->data(slot.number, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (append(text)) {
+    slot.raw = true;
+    slot.end = buffer_.appended();
+    if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
+    return Reason::kNone;
+  }
+  const Reason why = buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  dropAll(slot);
+  slot.open = false;
+  if (slot.raw) owed_.push_back({format_->close(slot.number, why, false), std::nullopt});
+  return why;
+}
+
+Reason RequestSink::response(const mirror::ResponseInfo& info) {
+  if (buffer_.gone()) return Reason::kSinkClosed;
+  if (!append(format_->response(info))) return Reason::kOverBudget;
+  if (info.response != nullptr) {
+    endings_.push_back({buffer_.appended(), {}, Reason::kNone, Kind::kResponse});
+  }
+  if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
+  return Reason::kNone;
+}
+
+bool RequestSink::append(std::string_view text) {
+  // What waited for room comes first.
+  if (!buffer_.fits(text.size())) buffer_.flush();
+  auto* const out = owed_.empty() ? buffer_.room(text.size()) : nullptr;
+  if (out == nullptr) return false;
+  out->insert(out->end(), text.begin(), text.end());
+  return true;
+}
+
+void RequestSink::payOwed() {
+  while (!owed_.empty()) {
+    const Owed& first = owed_.front();
+    auto* const out = buffer_.room(first.line.size());
+    if (out == nullptr) return;
+    out->insert(out->end(), first.line.begin(), first.line.end());
+    if (first.handle) endings({*first.handle, 0}, Reason::kNone, Kind::kConnection, true);
+    owed_.pop_front();
+  }
+}
+
 Reason RequestSink::judgeRequest(const mirror::RequestInfo& request) {
   if (!format_->carries(request.head)) return Reason::kFiltered;
   const std::size_t expected = format_->expect(request.head);
@@ -38,7 +87,7 @@ Reason RequestSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo
     slot.open = false;
     return Reason::kSinkClosed;
   }
-  slot.requests[id.number].text = format_->begin(slot.number, slot.info, request);
+  slot.requests[id.number].text = format_->begin(slot.number, id.number, slot.info, request);
   return requestBody(id, {}, {});
 }
 
@@ -77,7 +126,7 @@ void RequestSink::endRequest(mirror::RequestId id, std::span<const http::HeaderF
     }
   }
   slot.requests.erase(id.number);
-  endings(id, fate, true, fate == Reason::kNone);
+  endings(id, fate, Kind::kRequest, fate == Reason::kNone);
 }
 
 void RequestSink::cancelRequest(mirror::RequestId id, Reason) {
@@ -86,10 +135,20 @@ void RequestSink::cancelRequest(mirror::RequestId id, Reason) {
   slot.requests.erase(id.number);
 }
 
-void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
-  dropAll(slots_[handle]);
-  slots_[handle].open = false;
-  endings({handle, 0}, reason, false, slots_[handle].end > buffer_.written());
+void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {
+  Slot& slot = slots_[handle];
+  dropAll(slot);
+  slot.open = false;
+  const bool waits = slot.end > buffer_.written();
+  if (!slot.raw) return endings({handle, 0}, reason, Kind::kConnection, waits);
+  Owed owed{format_->close(slot.number, reason, reset), std::nullopt};
+  if (reason == Reason::kNone) {
+    owed.handle = handle;
+  } else {
+    endings({handle, 0}, reason, Kind::kConnection, waits);
+  }
+  owed_.push_back(std::move(owed));
+  payOwed();
 }
 
 void RequestSink::drop(Collected& request) {
@@ -102,8 +161,8 @@ void RequestSink::dropAll(Slot& slot) {
   slot.requests.clear();
 }
 
-void RequestSink::endings(mirror::RequestId id, Reason fate, bool request, bool waits) {
-  const Ending ending{buffer_.appended(), id, fate, request};
+void RequestSink::endings(mirror::RequestId id, Reason fate, Kind kind, bool waits) {
+  const Ending ending{buffer_.appended(), id, fate, kind};
   if (waits) {
     endings_.push_back(ending);
   } else {
@@ -133,15 +192,17 @@ TimePoint RequestSink::flush(TimePoint now) {
 
 void RequestSink::progress() {
   buffer_.flush();
-  if (finishing_ && !ending_.empty()) {
+  payOwed();
+  if (finishing_ && !ending_.empty() && owed_.empty()) {
     if (auto* const out = buffer_.room(ending_.size())) {
       out->insert(out->end(), ending_.begin(), ending_.end());
       ending_.clear();
-      buffer_.flush();
     }
   }
+  buffer_.flush();
   settle();
-  if (finishing_ && !closed_ && !buffer_.gone() && buffer_.empty() && ending_.empty()) {
+  if (finishing_ && !closed_ && !buffer_.gone() && buffer_.empty() && owed_.empty() &&
+      ending_.empty()) {
     buffer_.close();
     closed_ = true;
   }
@@ -161,7 +222,9 @@ void RequestSink::settle() {
 }
 
 void RequestSink::tell(const Ending& ending, Reason fate) {
-  if (!ending.request) {
+  if (ending.kind == Kind::kResponse) {
+    listener_.onResponseSettled(fate);
+  } else if (ending.kind == Kind::kConnection) {
     listener_.onSettled(ending.id.connection, fate);
   } else {
     listener_.onRequestSettled(ending.id, fate);
@@ -172,9 +235,19 @@ void RequestSink::settleRest(Reason whileOpen) {
   for (const Ending& ending : std::exchange(endings_, {})) {
     tell(ending, ending.fate == Reason::kNone ? Reason::kSinkClosed : ending.fate);
   }
+  for (Owed& owed : owed_) {
+    if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
+      listener_.onSettled(*handle, Reason::kSinkClosed);
+    }
+  }
+  if (buffer_.gone()) owed_.clear();
   for (mirror::ConnectionHandle handle = 0; handle < slots_.size(); ++handle) {
-    if (!std::exchange(slots_[handle].open, false)) continue;
-    dropAll(slots_[handle]);
+    Slot& slot = slots_[handle];
+    if (!std::exchange(slot.open, false)) continue;
+    dropAll(slot);
+    if (slot.raw && !buffer_.gone()) {
+      owed_.push_back({format_->close(slot.number, whileOpen, false), std::nullopt});
+    }
     listener_.onSettled(handle, whileOpen);
   }
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,17 +29,18 @@ namespace dormouse::sink {
 /// requests that are coming in, the other half for what the reader is behind; a request that does
 /// not fit is left out alone (kOverBudget). It is delivered once the socket has taken its last
 /// byte. A connection is delivered when all its requests have their fate.
-class RequestSink final : public mirror::Sink {
+///
+/// What is no request, in a format that holds it, is written as it comes; a connection that does
+/// not fit is shed whole, and its last line, which says so, waits for room if it must.
+class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   /// Takes the socket over, the response head written. REQUIRES: loop, listener outlive the sink.
   RequestSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket, mirror::SinkListener& listener,
               std::unique_ptr<RequestFormat> format, StreamOptions options);
 
   Reason open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) override;
-  /// Bytes after an Upgrade or CONNECT: neither format holds them.
-  Reason data(mirror::ConnectionHandle, std::span<const std::uint8_t>) override {
-    return Reason::kNone;
-  }
+  /// Dropped if the format holds requests alone.
+  Reason data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) override;
   Reason judgeRequest(const mirror::RequestInfo& request) override;
   Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override;
   bool wantsContent() const override { return true; }
@@ -51,6 +53,8 @@ class RequestSink final : public mirror::Sink {
   void finish(const std::function<std::string()>& report) override;
   bool done() const override { return closed_ || (buffer_.gone() && goneTold_); }
   std::string_view trouble() const override { return {}; }
+  bool carriesRaw() const override { return format_->carriesRaw(); }
+  mirror::ResponseIntake* responses() override { return this; }
 
  private:
   struct Collected {
@@ -63,19 +67,35 @@ class RequestSink final : public mirror::Sink {
     std::map<std::uint32_t, Collected> requests;  // Those that are coming in, by number.
     std::uint64_t end = 0;                        // Of its last request in the stream.
     bool open = false;
+    bool raw = false;  // Its `open` line is written.
   };
+  enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
   /// A request or a connection whose fate is `fate` once written() has reached `end`. Only for
   /// those that have bytes waiting: so the buffer's limit is theirs, too.
   struct Ending {
     std::uint64_t end;
     mirror::RequestId id;
     Reason fate;
-    bool request;
+    Kind kind;
   };
+  /// The last line of a connection, for which there was no room. `handle`: its fate, if it is to be
+  /// told once the line is written.
+  struct Owed {
+    std::string line;
+    std::optional<mirror::ConnectionHandle> handle;
+  };
+
+  std::uint64_t numberOf(mirror::ConnectionHandle handle) const override {
+    return slots_[handle].number;
+  }
+  Reason response(const mirror::ResponseInfo& info) override;
+  /// False if there is no room.
+  bool append(std::string_view text);
+  void payOwed();
 
   void drop(Collected& request);
   void dropAll(Slot& slot);
-  void endings(mirror::RequestId id, Reason fate, bool request, bool waits);
+  void endings(mirror::RequestId id, Reason fate, Kind kind, bool waits);
   void progress();
   void settle();
   void tell(const Ending& ending, Reason fate);
@@ -89,7 +109,8 @@ class RequestSink final : public mirror::Sink {
   std::vector<Slot> slots_;
   std::uint64_t lastNumber_ = 0;
   std::deque<Ending> endings_;
-  std::vector<Ending> known_;        // Whose fate is known, but not told until the batch's end.
+  std::vector<Ending> known_;  // Whose fate is known, but not told until the batch's end.
+  std::deque<Owed> owed_;
   std::string ending_;               // The last words, until there is room for them.
   std::uint64_t writtenBefore_ = 0;  // As of lastWrite_.
   TimePoint lastWrite_{};

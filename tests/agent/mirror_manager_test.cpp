@@ -34,6 +34,7 @@ struct Frames final : wire::FrameHandler {
   void onClose(const wire::CloseFrame& frame) override { closed[frame.connection] = frame.reason; }
   void onLedger(std::string_view json) override { ledger = json; }
   void onHeartbeat() override {}
+  void onResponse(const wire::ResponseFrame&) override {}
 };
 
 class MirrorManagerTest : public ::testing::Test {

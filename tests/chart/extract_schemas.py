@@ -25,16 +25,24 @@ SCHEMAS = HERE / "schemas"
 KUBERNETES = ["v1.28.15", "v1.29.15", "v1.30.14", "v1.31.14", "v1.32.13", "v1.33.13", "v1.34.4"]
 OPENAPI = "api/openapi-spec/swagger.json"
 
-# Everything the chart may render, and Pod for whoever checks what injection made of one.
+# Everything the chart may render, Pod for whoever checks what injection made of one, and Job, which it
+# renders into a ConfigMap.
 KINDS = {
-    ("", "v1"): ["Namespace", "Pod", "Secret", "Service", "ServiceAccount"],
+    ("", "v1"): ["ConfigMap", "Namespace", "Pod", "Secret", "Service", "ServiceAccount"],
     ("apps", "v1"): ["Deployment"],
     ("admissionregistration.k8s.io", "v1"): ["MutatingWebhookConfiguration"],
     ("autoscaling", "v2"): ["HorizontalPodAutoscaler"],
+    ("batch", "v1"): ["Job"],
     ("networking.k8s.io", "v1"): ["NetworkPolicy"],
     ("policy", "v1"): ["PodDisruptionBudget"],
     ("rbac.authorization.k8s.io", "v1"): ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
     ("scheduling.k8s.io", "v1"): ["PriorityClass"],
+}
+
+# Since 1.30, and rendered only when asked for.
+LATER = {
+    ("admissionregistration.k8s.io", "v1"): ["ValidatingAdmissionPolicy",
+                                             "ValidatingAdmissionPolicyBinding"],
 }
 
 CUSTOM = [
@@ -130,9 +138,11 @@ def kubernetes(version):
 
     wanted = set()
     pending = []
-    for (group, api), kinds in KINDS.items():
+    for (group, api), kinds in (*KINDS.items(), *LATER.items()):
         for kind in kinds:
-            name = by_kind[group, api, kind]
+            name = by_kind.get((group, api, kind))
+            if name is None and kind in LATER.get((group, api), ()):
+                continue
             pending.append(name)
             apiVersion = f"{group}/{api}" if group else api
             definition = strict(document[name])

@@ -5,6 +5,7 @@
 With the two programs' paths, every flag that any case renders must stand in their --help.
 """
 
+import json
 import re
 import sys
 import unittest
@@ -106,6 +107,9 @@ class Programs(unittest.TestCase):
     def rendered(self):
         for case in golden.cases():
             for each in yaml.safe_load_all((golden.GOLDEN / f"{case}.yaml").read_text()):
+                if each and "job.json" in each.get("data", {}):
+                    job = json.loads(each["data"]["job.json"])
+                    yield [], job["spec"]["template"]["spec"]["containers"][0]["args"]
                 if each and each["kind"] == "Deployment":
                     pod = each["spec"]["template"]["spec"]
                     yield pod["containers"][0]["args"], pod["initContainers"][0]["args"]

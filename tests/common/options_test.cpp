@@ -117,5 +117,20 @@ TEST_F(OptionsTest, HelpIsGroupedAndVersionIsTheProjects) {
   EXPECT_EQ(std::string("prog ") + kVersion + "\n", out.str());
 }
 
+// A chart runs it so, before anybody is to live with the flags.
+TEST_F(OptionsTest, VersionChecksTheFlagsBesideIt) {
+  const auto check = [this] {
+    if (count > 5) throw OptionError("--max-count is above 5");
+  };
+  const auto run = [&](const std::vector<std::string>& arguments) {
+    return options.parse(arguments, {{"DORMOUSE_MAX_COUNT", "9"}}, out, err, check);
+  };
+  EXPECT_EQ(0, run({"--version"}));
+  EXPECT_EQ(0, run({"--max-count=5", "--version"})) << "the environment is not asked";
+  EXPECT_EQ(2, run({"--version", "--max-count=6"}));
+  EXPECT_THAT(err.str(), HasSubstr("--max-count is above 5"));
+  EXPECT_EQ(2, run({"--version", "--max-count=x"}));
+}
+
 }  // namespace
 }  // namespace dormouse

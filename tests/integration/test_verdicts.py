@@ -160,6 +160,17 @@ class Verdicts(LabCase):
         self.peer(request("POST", "/", b"x" * 100)[:-1]).close()
         self.says(sidecar, mirror, "2 requests were malformed or broken off")
 
+    def test_what_cannot_be_redacted(self):
+        self.echo()
+        sidecar = self.sidecar()
+        mirror = self.stream(sidecar, format="ndjson", redact="json:$.a")
+        for _ in range(2):
+            self.peer(request("POST", "/", b'{"a":')).close()
+        self.says(sidecar, mirror, "2 requests were left out: nothing could be redacted in the body")
+        self.peer(b"EHLO mail\r\n").close()
+        self.says(sidecar, mirror, "2 requests were left out: nothing could be redacted in the body; "
+                  "1 connection was not HTTP, in which alone something can be redacted")
+
     # --- what was lost on the way in
 
     def starve(self, sidecar, work):

@@ -22,14 +22,17 @@ struct Received {
 };
 
 /// Settles a connection when the test says so, as a real sink does after its own writes.
-class FakeSink final : public mirror::Sink {
+class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
  public:
   explicit FakeSink(mirror::SinkListener& listener) : listener_(listener) {}
 
   Reason refuseOpen = Reason::kNone;
   Reason refuseData = Reason::kNone;
   Reason refuseRequest = Reason::kNone;
-  int bodyCalls = 0;  // Of requestBody().
+  Reason refuseResponse = Reason::kNone;
+  bool takesRaw = false;
+  std::vector<std::string> answers;  // "CONNECTION.REQUEST METHOD PATH STATUS BODY"
+  int bodyCalls = 0;                 // Of requestBody().
   std::string troubleText;
   std::string finalReport;
   std::map<mirror::ConnectionHandle, Received> live;
@@ -79,6 +82,8 @@ class FakeSink final : public mirror::Sink {
   }
   bool done() const override { return true; }
   std::string_view trouble() const override { return troubleText; }
+  bool carriesRaw() const override { return takesRaw; }
+  mirror::ResponseIntake* responses() override { return this; }
 
   /// The fate of one connection becomes known.
   void settle(mirror::ConnectionHandle handle, Reason fate) {
@@ -112,6 +117,20 @@ class FakeSink final : public mirror::Sink {
   void lose(std::string_view why) { listener_.onSinkGone(why); }
 
  private:
+  std::uint64_t numberOf(mirror::ConnectionHandle handle) const override { return handle + 100; }
+  Reason response(const mirror::ResponseInfo& info) override {
+    std::string text = std::to_string(info.connection) + "." + std::to_string(info.request);
+    text.append(" ").append(info.method).append(" ").append(info.path).append(" ");
+    if (info.response == nullptr) {
+      answers.push_back(text.append(reasonName(info.missing)));
+      return Reason::kNone;
+    }
+    if (refuseResponse != Reason::kNone) return refuseResponse;
+    answers.push_back(text + std::to_string(info.response->status) + " " + info.response->body);
+    listener_.onResponseSettled(Reason::kNone);
+    return Reason::kNone;
+  }
+
   mirror::SinkListener& listener_;
 };
 

@@ -29,6 +29,7 @@ std::vector<std::regex> rows() {
     std::string text = line.substr(3, line.find('`', 3) - 3);
     text = replaced(text, "[()]", "\\$&");
     text = replaced(text, "connections were", "THINGS (was|were)");
+    text = replaced(text, "connections have", "THINGS (has|have)");
     text = replaced(text, "connections", "THINGS");
     text = replaced(text, "packets", "packets?");
     text = replaced(text, "THINGS", "(connection|request)s?");
@@ -62,8 +63,8 @@ std::string say(const wire::Ledger& ledger, bool ended = false) {
 bool isOfConnections(Reason reason) {
   constexpr std::array kOthers = {Reason::kKernelDrop, Reason::kDuplicate, Reason::kFragment,
                                   Reason::kTruncated, Reason::kEmpty,
-                                  // Comes with redaction.
-                                  Reason::kRedactionNeedsHttp};
+                                  // Of responses.
+                                  Reason::kUnanswered};
   return std::find(kOthers.begin(), kOthers.end(), reason) == kOthers.end();
 }
 
@@ -98,6 +99,17 @@ TEST(VerdictTable, HasTheSentencesWithoutAReason) {
   filtered.connections.skip(Reason::kFiltered, 3);
   EXPECT_TRUE(stands(say(filtered)));
   EXPECT_FALSE(stands("something else"));
+}
+
+TEST(VerdictTable, HasTheSentenceOfResponses) {
+  wire::Ledger ledger;
+  ledger.requests.seen = ledger.requests.delivered = 5;
+  ledger.responses.emplace();
+  ledger.responses->seen = ledger.responses->delivered = 2;
+  EXPECT_EQ(say(ledger).find("response"), std::string::npos) << "nothing is missing";
+  ledger.responses->skip(Reason::kUnanswered, 3);
+  const std::string text = say(ledger);
+  EXPECT_TRUE(stands(text.substr(text.find("; ") + 2))) << text;
 }
 
 TEST(VerdictTable, HasTheSentencesOfPackets) {

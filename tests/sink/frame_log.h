@@ -42,6 +42,12 @@ class FrameLog final : private wire::FrameHandler {
   }
   void onLedger(std::string_view json) override { events.push_back("ledger " + std::string(json)); }
   void onHeartbeat() override { ++heartbeats; }
+  void onResponse(const wire::ResponseFrame& frame) override {
+    events.push_back("response " + std::to_string(frame.connection) + "." +
+                     std::to_string(frame.request) + " " +
+                     (frame.status == 0 ? std::string(reasonName(frame.missing))
+                                        : std::to_string(frame.status)));
+  }
 
   wire::FrameDecoder decoder_{*this};
 };

@@ -78,13 +78,14 @@ TEST_F(RequestSinkTest, NdjsonEscapesWhateverComes) {
   client.feed(
       "POST /a\\b?q\xff HTTP/1.1\r\nHost: a\r\nx-A: \"\r\nX-a: \xff\r\n"
       "Content-Length: 4\r\n\r\n\"\n\\\0"s);
-  EXPECT_EQ(read(),
-            "{\"type\":\"request\",\"connection\":2,\"time\":\"1970-01-01T00:00:01.000Z\","
-            "\"client\":\"10.0.0.9:2\",\"server\":\"10.0.0.1:8080\",\"method\":\"POST\","
-            "\"target\":\"/a\\\\b?q\xef\xbf\xbd\",\"path\":\"/a\\\\b\",\"query\":\"q\xef\xbf\xbd\","
-            "\"version\":\"1.1\",\"headers\":{\"content-length\":\"4\",\"host\":\"a\","
-            "\"x-a\":\"\\\", \xef\xbf\xbd\"},\"body_bytes\":4,"
-            "\"body\":\"\\\"\\u000a\\\\\\u0000\"}\n");
+  EXPECT_EQ(
+      read(),
+      "{\"type\":\"request\",\"connection\":2,\"request\":1,\"time\":\"1970-01-01T00:00:01.000Z\","
+      "\"client\":\"10.0.0.9:2\",\"server\":\"10.0.0.1:8080\",\"method\":\"POST\","
+      "\"target\":\"/a\\\\b?q\xef\xbf\xbd\",\"path\":\"/a\\\\b\",\"query\":\"q\xef\xbf\xbd\","
+      "\"version\":\"1.1\",\"headers\":{\"content-length\":\"4\",\"host\":\"a\","
+      "\"x-a\":\"\\\", \xef\xbf\xbd\"},\"body_bytes\":4,"
+      "\"body\":\"\\\"\\u000a\\\\\\u0000\"}\n");
 }
 
 TEST_F(RequestSinkTest, ARequestThatIsBrokenOffLeavesNoTrace) {

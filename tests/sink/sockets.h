@@ -126,6 +126,7 @@ class Recorder : public mirror::SinkListener, public mirror::PacketSinkListener 
     EXPECT_FALSE(inCall) << "told from within a call of the sink";
     EXPECT_TRUE(fates.emplace(handle, fate).second) << "settled twice: " << handle;
   }
+  void onResponseSettled(Reason fate) override { responses.push_back(fate); }
   void onRequestSettled(mirror::RequestId request, Reason fate) override {
     requests.emplace_back(request.connection, fate);
   }
@@ -145,6 +146,7 @@ class Recorder : public mirror::SinkListener, public mirror::PacketSinkListener 
   bool inCall = false;
   std::map<mirror::ConnectionHandle, Reason> fates;
   std::vector<std::pair<mirror::ConnectionHandle, Reason>> requests;  // In the order of telling.
+  std::vector<Reason> responses;                                      // The same.
   std::map<Reason, std::uint64_t> packets;
   std::vector<std::string> gone;
 };

@@ -28,6 +28,13 @@ class Script final : public FrameHandler {
   }
   void onLedger(std::string_view json) override { add("ledger " + std::string(json)); }
   void onHeartbeat() override { add("heartbeat"); }
+  void onResponse(const ResponseFrame& frame) override {
+    add("response " + std::to_string(frame.connection) + "." + std::to_string(frame.request) + " " +
+        std::to_string(frame.status) + " " + std::string(reasonName(frame.missing)) + " " +
+        (frame.latency ? std::to_string(frame.latency->count()) : "-") + " " +
+        std::to_string(frame.bodyBytes) + " " + std::string(frame.head.begin(), frame.head.end()) +
+        " " + std::string(frame.body.begin(), frame.body.end()));
+  }
 
   const std::string& text() const { return text_; }
 
@@ -69,6 +76,22 @@ Bytes sample() {
   appendOpen(out, openFrame(7));
   appendData(out, 7, bytesOf("GET / HTTP/1.1\r\n\r\n"));
   appendHeartbeat(out);
+  appendResponse(out, {.connection = 7,
+                       .request = 2,
+                       .status = 200,
+                       .missing = Reason::kNone,
+                       .latency = Nanos(1500),
+                       .bodyBytes = 9,
+                       .head = bytesOf("HTTP/1.1 200 OK"),
+                       .body = bytesOf("body")});
+  appendResponse(out, {.connection = 7,
+                       .request = 3,
+                       .status = 0,
+                       .missing = Reason::kUnanswered,
+                       .latency = std::nullopt,
+                       .bodyBytes = 0,
+                       .head = {},
+                       .body = {}});
   appendOpen(out, openFrame(0x0102030405060708, Protocol::kUdp));
   appendData(out, 0x0102030405060708, {});
   appendClose(out, {7, Reason::kGap, false});
@@ -81,6 +104,8 @@ constexpr const char* kSampleText =
     "open 7 tcp start 1700000000123456789 10.1.2.3:40000 [2001:db8::1]:8080\n"
     "data 7 GET / HTTP/1.1\r\n\r\n\n"
     "heartbeat\n"
+    "response 7.2 200 none 1500 9 HTTP/1.1 200 OK body\n"
+    "response 7.3 0 unanswered - 0  \n"
     "open 72623859790382856 udp start 1700000000123456789 10.1.2.3:40000 [2001:db8::1]:8080\n"
     "data 72623859790382856 \n"
     "close 7 gap\n"
@@ -149,6 +174,7 @@ TEST(Frames, APayloadAboveTheMaximumIsSplit) {
     void onClose(const CloseFrame&) override {}
     void onLedger(std::string_view) override {}
     void onHeartbeat() override {}
+    void onResponse(const ResponseFrame&) override {}
     std::string joined;
     int records = 0;
   } joiner;
@@ -161,7 +187,7 @@ TEST(Frames, APayloadAboveTheMaximumIsSplit) {
 TEST(Frames, RecordsOfUnknownTypesAreSkipped) {
   Bytes stream;
   appendMagic(stream);
-  for (const int type : {0, 3, 7, 255}) {
+  for (const int type : {0, 3, 99, 255}) {
     const Bytes record = {0, 0, 0, 4, static_cast<std::uint8_t>(type), 1, 2, 3};
     stream.insert(stream.end(), record.begin(), record.end());
   }
@@ -201,7 +227,29 @@ TEST(Frames, HostileRecordsAreRefusedWithTheirPlace) {
   Bytes longOpen = open;
   longOpen[3] = static_cast<std::uint8_t>(longOpen[3] + 1);
   longOpen.push_back(0);
+  Bytes response;
+  appendResponse(response, {.connection = 1,
+                            .request = 1,
+                            .status = 200,
+                            .missing = Reason::kNone,
+                            .latency = std::nullopt,
+                            .bodyBytes = 2,
+                            .head = bytesOf("head"),
+                            .body = bytesOf("ab")});
+  Bytes status = response;
+  status[18] = 99;
+  Bytes longHead = response;
+  longHead[38] = 7;
+  Bytes longBody = response;
+  longBody[34] = 1;
+  Bytes noReason = response;
+  noReason[17] = noReason[18] = noReason[38] = 0;
   const std::vector<std::pair<Bytes, const char*>> cases = {
+      {record({0, 0, 0, 5, 7, 0, 0, 0, 0}), "response record that is too short"},
+      {status, "response record with status 99"},
+      {longHead, "whose head is longer than itself"},
+      {longBody, "more content than it says"},
+      {noReason, "unknown reason"},
       {record({0, 0, 0, 0}), "length 0"},
       {record({0, 0x10, 0, 1}), "above the format's maximum"},
       {record({0xff, 0xff, 0xff, 0xff}), "above the format's maximum"},

@@ -45,6 +45,19 @@ TEST(StreamFormatDocument, ShowsWhatTheEncoderMakes) {
   open.client = {*IpAddress::parse("10.1.2.3"), 40000};
   open.server = {*IpAddress::parse("2001:db8::1"), 8080};
   const Bytes hi = {'h', 'i'};
+  const std::string head = "HTTP/1.1 \r\n";
+  ResponseFrame response;
+  response.connection = 7;
+  response.request = 2;
+  response.status = 200;
+  response.latency = std::chrono::microseconds(1500);
+  response.bodyBytes = 2;
+  response.head = {reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
+  response.body = hi;
+  ResponseFrame missing;
+  missing.connection = 7;
+  missing.request = 3;
+  missing.missing = Reason::kGap;
   const std::map<std::string, Bytes> expected = {
       {"magic", encoded([](Bytes& out) { appendMagic(out); })},
       {"open", encoded([&](Bytes& out) { appendOpen(out, open); })},
@@ -52,6 +65,8 @@ TEST(StreamFormatDocument, ShowsWhatTheEncoderMakes) {
       {"close", encoded([](Bytes& out) { appendClose(out, {7, Reason::kGap, false}); })},
       {"close-reset", encoded([](Bytes& out) { appendClose(out, {7, Reason::kNone, true}); })},
       {"ledger", encoded([](Bytes& out) { appendLedger(out, "{}"); })},
+      {"response", encoded([&](Bytes& out) { appendResponse(out, response); })},
+      {"response-missing", encoded([&](Bytes& out) { appendResponse(out, missing); })},
       {"heartbeat", encoded([](Bytes& out) { appendHeartbeat(out); })},
   };
   EXPECT_EQ(workedBytes(), expected);

@@ -42,7 +42,7 @@ class Mirror:
         return self.end(seconds)
 
     def kill(self):
-        """SIGKILL, to it alone."""
+        """SIGKILL, as when the machine goes: nothing can be tidied up."""
         self._process.kill()
         self._process.wait()
 

@@ -28,10 +28,10 @@ def _ip(command):
 
 
 class Namespace:
-    """A network namespace, known by an open descriptor of it."""
+    """A network namespace, known by an open descriptor of it: the calling thread's, or a process's."""
 
-    def __init__(self):
-        self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    def __init__(self, process="thread-self"):
+        self.fd = os.open(f"/proc/{process}/ns/net", os.O_RDONLY)
 
     @contextlib.contextmanager
     def entered(self):

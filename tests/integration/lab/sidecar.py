@@ -37,7 +37,7 @@ class Answer:
 
 def balances(ledger):
     """None if each account of a ledger adds up, else which does not and how."""
-    for kind in ("packets", "connections", "requests"):
+    for kind in {"packets", "connections", "requests", "responses"} & ledger.keys():
         account = ledger[kind]
         total = account["delivered"] + account["open"] + sum(account["skipped"].values())
         if account["seen"] != total:

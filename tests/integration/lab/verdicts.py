@@ -3,6 +3,7 @@ import pathlib
 import re
 
 PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs/control-api.md"
+VERBS = {None: "", " were": " (?:was|were)", " have": " (?:has|have)"}
 WORDS = {"N": r"\d+", "PLACE": r"\S+", "ERROR": r"[A-Z][\w ]+", "REASON": r"[a-z-]+"}
 
 
@@ -18,8 +19,8 @@ def _pattern(row):
     """One thing or several, connections or requests: the table names all of them as connections."""
     text = re.escape(row).replace(r"\ ", " ").replace("packets", "packets?")
     text = re.sub(r"\b(N|PLACE|ERROR|REASON)\b", lambda word: WORDS[word.group()], text)
-    return re.sub("connections( were)?",
-                  lambda m: "(?:connection|request)s?" + (" (?:was|were)" if m.group(1) else ""), text)
+    return re.sub("connections( were| have)?",
+                  lambda m: "(?:connection|request)s?" + VERBS[m.group(1)], text)
 
 
 def parts(verdict, known):

@@ -1,4 +1,4 @@
-#include "sink/push_socket.h"
+#include "common/outgoing_socket.h"
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <system_error>
 
-namespace dormouse::sink {
+namespace dormouse {
 namespace {
 
 socklen_t toSockaddr(const Endpoint& endpoint, sockaddr_storage& storage) {
@@ -56,7 +56,7 @@ std::optional<Endpoint> localEnd(int fd) {
 
 }  // namespace
 
-int PushSocket::connect(Kind kind, const Endpoint& to, int sendBuffer, EventHandler& handler) {
+int OutgoingSocket::connect(Kind kind, const Endpoint& to, int sendBuffer, EventHandler& handler) {
   const bool tcp = kind == Kind::kTcp;
   sockaddr_storage address{};
   const socklen_t size = toSockaddr(to, address);
@@ -76,7 +76,7 @@ int PushSocket::connect(Kind kind, const Endpoint& to, int sendBuffer, EventHand
   if (error == EINTR) error = EINPROGRESS;
   if (error != 0 && error != EINPROGRESS) return fail(error);
   local_ = localEnd(fd_);
-  if (local_) ownSockets_.add(*local_);
+  if (local_ && localEnds_ != nullptr) localEnds_->add(*local_);
   events_ = EPOLLIN;
   if (tcp) events_ |= EPOLLRDHUP;
   if (error == EINPROGRESS) events_ |= EPOLLOUT;
@@ -89,36 +89,36 @@ int PushSocket::connect(Kind kind, const Endpoint& to, int sendBuffer, EventHand
   return error;
 }
 
-void PushSocket::watch(std::uint32_t events) {
+void OutgoingSocket::watch(std::uint32_t events) {
   if (!watched_ || events == events_) return;
   loop_.change(fd_, events);
   events_ = events;
 }
 
-void PushSocket::unwatch() {
+void OutgoingSocket::unwatch() {
   if (watched_) loop_.remove(fd_);
   watched_ = false;
 }
 
-int PushSocket::takeError() {
+int OutgoingSocket::takeError() {
   int error = 0;
   socklen_t size = sizeof error;
   return getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-bool PushSocket::allAcknowledged() const {
+bool OutgoingSocket::allAcknowledged() const {
   // For TCP the difference of what was written, FIN included, and what was acknowledged; it keeps
   // its value when the connection is reset (tcp(7), SIOCOUTQ).
   int outstanding = 0;
   return ioctl(fd_, SIOCOUTQ, &outstanding) == 0 && outstanding == 0;
 }
 
-int PushSocket::fail(int error) {
+int OutgoingSocket::fail(int error) {
   close(true);
   return error;
 }
 
-void PushSocket::close(bool reset) {
+void OutgoingSocket::close(bool reset) {
   if (fd_ < 0) return;
   unwatch();
   if (reset) {
@@ -128,8 +128,8 @@ void PushSocket::close(bool reset) {
   }
   ::close(fd_);
   fd_ = -1;
-  if (local_) ownSockets_.remove(*local_);
+  if (local_ && localEnds_ != nullptr) localEnds_->remove(*local_);
   local_.reset();
 }
 
-}  // namespace dormouse::sink
+}  // namespace dormouse

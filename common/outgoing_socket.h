@@ -1,4 +1,4 @@
-// The descriptor under one push connection or flow.
+// A socket towards the program that gets copies.
 #pragma once
 
 #include <cstdint>
@@ -6,23 +6,30 @@
 
 #include "common/event_loop.h"
 #include "common/ip.h"
-#include "mirror/own_sockets.h"
 
-namespace dormouse::sink {
+namespace dormouse {
 
-/// A non-blocking socket towards the target: in the loop and among the own sockets from connect()
-/// until it is closed. Unless end() was called it goes by a reset, so that a receiver never takes
-/// what was cut for complete. The loop's thread only; errors are values of errno.
-class PushSocket {
+/// Knows the local ends of sockets, so that their packets can be told from others.
+class LocalEnds {
+ public:
+  virtual ~LocalEnds() = default;
+  virtual void add(const Endpoint& local) = 0;
+  /// REQUIRES: local was added. Sockets to different destinations may share a local end.
+  virtual void remove(const Endpoint& local) = 0;
+};
+
+/// A non-blocking socket: in the loop and among the local ends from connect() until it is closed.
+/// Unless end() was called it goes by a reset, so that a receiver never takes what was cut for
+/// complete. The loop's thread only; errors are values of errno.
+class OutgoingSocket {
  public:
   enum class Kind : std::uint8_t { kTcp, kUdp };
 
-  /// REQUIRES: loop and ownSockets outlive the socket.
-  PushSocket(EventLoop& loop, mirror::OwnSockets& ownSockets)
-      : loop_(loop), ownSockets_(ownSockets) {}
-  ~PushSocket() { close(true); }
-  PushSocket(const PushSocket&) = delete;
-  PushSocket& operator=(const PushSocket&) = delete;
+  /// REQUIRES: loop and localEnds (null: nobody wants to know) outlive the socket.
+  OutgoingSocket(EventLoop& loop, LocalEnds* localEnds) : loop_(loop), localEnds_(localEnds) {}
+  ~OutgoingSocket() { close(true); }
+  OutgoingSocket(const OutgoingSocket&) = delete;
+  OutgoingSocket& operator=(const OutgoingSocket&) = delete;
 
   /// Opens and connects; `sendBuffer` is SO_SNDBUF in bytes, 0 leaves it to the kernel. 0:
   /// connected. EINPROGRESS: `handler` learns by EPOLLOUT. Else it failed and nothing is open.
@@ -46,7 +53,7 @@ class PushSocket {
   void close(bool reset);
 
   EventLoop& loop_;
-  mirror::OwnSockets& ownSockets_;
+  LocalEnds* const localEnds_;
   EventHandler* handler_ = nullptr;
   int fd_ = -1;
   std::uint32_t events_ = 0;
@@ -54,4 +61,4 @@ class PushSocket {
   std::optional<Endpoint> local_;
 };
 
-}  // namespace dormouse::sink
+}  // namespace dormouse

@@ -1,0 +1,31 @@
+// Compares two responses to the same request.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "client/json_compare.h"
+#include "common/member_path.h"
+
+namespace dormouse::client {
+
+/// A whole response of HTTP/1.
+struct Answer {
+  int status = 0;               // 100 to 999.
+  std::string head;             // As it was sent, from the status line to the empty line.
+  std::string body;             // The content's beginning, without the framing of chunks.
+  std::uint64_t bodyBytes = 0;  // Of the whole content.
+};
+
+struct CompareRules {
+  std::vector<std::string> headers;  // Names of those that count, beside status and body.
+  MemberMatcher ignored{{}};         // Of bodies that are JSON.
+};
+
+/// What differs: "status", "header NAME", members of bodies that both are JSON, else "body". A body
+/// with Content-Encoding gzip or deflate is compared by its content, if that is whole and at most
+/// 4 MiB; one that is longer than what is kept of it byte by byte, by its beginning and its length.
+Differences compareAnswers(const Answer& pod, const Answer& local, const CompareRules& rules);
+
+}  // namespace dormouse::client

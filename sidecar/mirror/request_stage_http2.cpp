@@ -1,0 +1,77 @@
+// What RequestStage does with connections of HTTP/2.
+#include <utility>
+
+#include "mirror/request_stage.h"
+
+namespace dormouse::mirror {
+
+Reason RequestStage::changeToHttp2() {
+  const std::vector<std::uint8_t> bytes = std::exchange(preface_, {});
+  if (refusal_ != Reason::kNone) return refusal_;
+  const bool upgraded = connections_[handle_].isHttp;
+  if (connections_[handle_].inSink) {
+    const ConnectionHandle next = owner_.split(handle_);
+    connections_[next].leftOut = connections_[handle_].leftOut;
+    end(handle_, *flow_, Reason::kNone);
+    handle_ = next;
+  }
+  Connection& connection = connections_[handle_];
+  connection.search.reset();
+  connection.parser.reset();
+  connection.isHttp = true;
+  connection.http2 = std::make_unique<http::Http2Parser>(upgraded);
+  return feedHttp2(bytes);
+}
+
+Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
+  http::Http2Parser& parser = *connections_[handle_].http2;
+  const bool good = parser.feed(bytes, *this);
+  if (refusal_ != Reason::kNone) {
+    endHttp2(connections_[handle_], refusal_);
+    connections_[handle_].http2.reset();  // Of its bytes nothing more is counted.
+    return refusal_;
+  }
+  if (good) return Reason::kNone;
+  if (parser.unfinished() == 0) ledger_.requests.skip(Reason::kMalformed);
+  return Reason::kMalformed;
+}
+
+void RequestStage::endHttp2(Connection& connection, Reason unfinished) {
+  const auto count = static_cast<std::uint32_t>(connection.http2->unfinished());
+  ledger_.requests.settle(unfinished, count);
+  if (!connection.http2->midHead()) return;
+  ledger_.requests.skip(unfinished);
+  connection.leftOut = unfinished;
+}
+
+bool RequestStage::onHead(std::uint32_t stream, const http::RequestHead& head) {
+  return offer(stream, head);
+}
+
+void RequestStage::onBadHead(std::uint32_t) {
+  if (refusal_ != Reason::kNone) return;
+  connections_[handle_].leftOut = Reason::kMalformed;
+  ledger_.requests.skip(Reason::kMalformed);
+}
+
+void RequestStage::onBody(std::uint32_t stream, std::span<const std::uint8_t> content) {
+  if (refusal_ != Reason::kNone) return;
+  refusal_ = sink_.requestBody({handle_, stream}, {}, content);
+  if (refusal_ == Reason::kNone) {
+    ledger_.bytes += content.size();
+  } else {
+    connections_[handle_].inSink = false;
+  }
+}
+
+void RequestStage::onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) {
+  if (refusal_ == Reason::kNone) sink_.endRequest({handle_, stream}, trailers);
+}
+
+void RequestStage::onCancel(std::uint32_t stream, Reason reason) {
+  if (refusal_ != Reason::kNone) return;  // It shares the connection's fate.
+  ledger_.requests.settle(reason);
+  sink_.cancelRequest({handle_, stream}, reason);
+}
+
+}  // namespace dormouse::mirror

@@ -1,0 +1,83 @@
+#include "mirror/response_editor.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/response_head.h"
+
+namespace dormouse::mirror {
+
+namespace {
+
+/// Server-sent events: JSON within lines that are none.
+bool hasEvents(const std::vector<http::HeaderField>& fields) {
+  return std::any_of(fields.begin(), fields.end(), [](const http::HeaderField& field) {
+    constexpr std::string_view kType = "text/event-stream";
+    return http::sameName(field.name, "content-type") &&
+           http::sameName(field.value.substr(0, kType.size()), kType);
+  });
+}
+
+}  // namespace
+
+Reason ResponseEditor::response(const ResponseInfo& info) {
+  if (info.response == nullptr) return sink_.response(info);
+  ResponseInfo changed = info;
+  const auto response = edited(*info.response);
+  changed.response = response ? &*response : nullptr;
+  if (response) return sink_.response(changed);
+  changed.missing = Reason::kUnredactable;
+  sink_.response(changed);
+  return Reason::kUnredactable;
+}
+
+std::optional<http::PairedResponse> ResponseEditor::edited(
+    const http::PairedResponse& response) const {
+  std::vector<http::HeaderField> fields;
+  http::ResponseHead head;
+  const std::span<const std::uint8_t> bytes(
+      reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size());
+  if (!http::parseResponseHead(bytes, fields, head).empty()) return std::nullopt;
+
+  http::PairedResponse result;
+  result.request = response.request;
+  result.status = response.status;
+  result.latency = response.latency;
+  result.timestamp = response.timestamp;
+  result.bodyBytes = response.bodyBytes;
+  // The status line stays as it is.
+  result.head = response.head.substr(0, response.head.find('\n') + 1);
+  for (const http::HeaderField& field : fields) {
+    const auto value = redactor_.value(field);
+    result.head.append(field.name).append(": ");
+    result.head.append(value ? std::string_view(*value) : field.value).append("\r\n");
+  }
+  result.head += "\r\n";
+
+  const bool whole = response.body.size() == response.bodyBytes;
+  const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
+  if (judged && hasEvents(fields)) return std::nullopt;
+  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
+    case http::Redactor::Body::kPlain:
+      result.body = response.body;
+      return result;
+    case http::Redactor::Body::kJson:
+      if (!whole) return std::nullopt;
+      if (auto body = redactor_.json(response.body)) {
+        result.body = std::move(*body);
+        result.bodyBytes = result.body.size();
+        return result;
+      }
+      return std::nullopt;
+    case http::Redactor::Body::kUndecided:
+    case http::Redactor::Body::kOpaque:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace dormouse::mirror
