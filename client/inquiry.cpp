@@ -34,7 +34,8 @@ void Inquiry::tend() {
     case Endpoint::State::kOpening:
       if (clock_.now() < deadline_) return;
       // What failed before tells more than that it takes long now.
-      fail(lastTrouble_.empty() ? "kubectl port-forward does not come to listen" : lastTrouble_, true);
+      fail(lastTrouble_.empty() ? "kubectl port-forward does not come to listen" : lastTrouble_,
+           true);
       return;
     case Endpoint::State::kOpen:
       return ask();
