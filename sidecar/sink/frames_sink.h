@@ -58,8 +58,8 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
-    std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
+    std::uint32_t begun = 0;  // Requests of it.
   };
   /// The connection's number in the stream, and the request's in the connection.
   using RequestName = std::pair<std::uint64_t, std::uint32_t>;
