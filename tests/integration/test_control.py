@@ -37,7 +37,7 @@ WRONG_BODIES = [
     ({"ports": [8080], "to": TO, "rate": 1, "midstream": "raw"}, "midstream"),
     ({"ports": [8080], "to": TO, "redact": ["a b"]}, "redact"),
     ({"ports": [8080], "to": TO, "mark": 0}, "mark"),
-    ({"ports": [8080], "to": TO, "h2": "requests"}, "h2"),
+    ({"ports": [8080], "to": TO, "h2": "maybe"}, "h2"),
     ({"ports": [0], "to": TO}, "ports"),
     ({"ports": [65536], "to": TO}, "ports"),
     ({"ports": [-1], "to": TO}, "ports"),

@@ -3,7 +3,7 @@ import base64
 import signal
 import subprocess
 
-from lab import http2
+from lab import dissection, http2
 from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, wait_until
 from lab.http2 import CAUTIOUS, GrpcServer, Nghttpd
 from lab.namespaces import DEV4, POD4
@@ -203,6 +203,23 @@ class Http2(LabCase):
         report = self.delete(sidecar, stream.mirror)
         self.assertEqual(report["ledger"]["requests"]["skipped"], {"filtered": 1})
         del taken
+
+    def test_tshark_finds_the_same(self):
+        self.app()
+        sidecar = self.sidecar()
+        capture = CurlStream(self, sidecar, port=APP_PORT, format="pcap")
+        stream = CurlStream(self, sidecar, port=APP_PORT, format="ndjson")
+        sent = self.traffic()
+        self.wait_requests(sidecar, stream.mirror, len(sent))
+        packets = self.delete(sidecar, capture.mirror)["ledger"]["packets"]
+        self.assertEqual(packets["delivered"], packets["seen"], packets)
+        self.delete(sidecar, stream.mirror)
+        capture.wait_end()
+        stream.wait_end()
+        ours = sorted((int(one["client"].rpartition(":")[2]), one["method"], one["target"],
+                       one["body_bytes"]) for one in stream.requests())
+        self.assertEqual(ours, dissection.http2_requests(capture.path, APP_PORT))
+        self.assertEqual(len(ours), len(sent))
 
     # --- gRPC
 

@@ -23,3 +23,27 @@ def requests(file):
             content = message.get("http.file_data_raw", [""])[0]
             found.setdefault(port, []).append((*line.groups(), bytes.fromhex(content)))
     return found
+
+
+def http2_requests(file, port):
+    """[(client's port, method, path, content's length)], sorted, of HTTP/2 to that port."""
+    fields = ("tcp.srcport", "http2.type", "http2.streamid", "http2.length",
+              "http2.headers.method", "http2.headers.path")
+    command = ["tshark", "-r", str(file), "-d", f"tcp.port=={port},http2",
+               "-Y", f"tcp.dstport=={port} && (http2.type==0 || http2.type==1)", "-T", "fields",
+               *(word for field in fields for word in ("-e", field)), "-E", "aggregator=|"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience(60), check=True)
+    found = {}
+    for line in done.stdout.splitlines():
+        client, *lists = line.split("\t")
+        types, streams, lengths, methods, paths = (part.split("|") if part else [] for part in lists)
+        # SETTINGS and others stand among the types; each has a stream and a length.
+        assert len(types) == len(lengths), line
+        streams = streams[len(streams) - len(types):]
+        heads = iter(zip(methods, paths, strict=True))
+        for kind, stream, length in zip(types, streams, lengths):
+            if kind == "1":
+                found[(client, stream)] = [*next(heads), 0]
+            elif kind == "0":
+                found[(client, stream)][2] += int(length)
+    return sorted((int(client), *request) for (client, _), request in found.items())
