@@ -10,6 +10,7 @@
 
 #include "client/attach_wish.h"
 #include "client/compare_options.h"
+#include "client/exec_arguments.h"
 #include "client/option_table.h"
 #include "client/selection_options.h"
 #include "client/token_secret.h"
@@ -229,30 +230,6 @@ void readComparison(Arguments& result, const po::variables_map& values) {
   }
   if (result.compare && result.command != Command::kMirror) {
     throw UsageError("--compare goes with none of pcap, exec, attach, detach, list");
-  }
-}
-
-void readExec(Arguments& result, const po::variables_map& values,
-              const std::vector<std::string>& words) {
-  if (!words.empty()) {
-    throw UsageError("not understood: " + inQuotes(words.front()) +
-                     "; the program stands behind --, its ports are seen when it opens them");
-  }
-  if (result.exec.command.empty()) {
-    throw UsageError("no program: give it behind --, such as -- ./server --verbose");
-  }
-  if (values.count("to-host") != 0) throw UsageError("--to-host: exec knows where its program is");
-  if (const auto protocol = textOf(values, "protocol")) {
-    result.exec.tcp = *protocol == "tcp";
-    result.exec.udp = *protocol == "udp";
-  }
-  if (values.count("map") == 0) return;
-  for (const auto& pair : values["map"].as<std::vector<std::string>>()) {
-    try {
-      result.exec.map.add(pair);
-    } catch (const std::invalid_argument& error) {
-      throw UsageError(std::string("--map: ") + error.what());
-    }
   }
 }
 

@@ -37,7 +37,8 @@ class ExecRun final : private follow::NoticeListener {
  public:
   ExecRun(const Arguments& arguments, const Kubectl* kubectl, follow::Program& program,
           const follow::ListenFilter& filter, Display& display, const Clock& clock)
-      : arguments_(arguments),
+      : askedAgent_(arguments.agent),
+        arguments_(arguments),
         kubectl_(kubectl),
         program_(program),
         filter_(filter),
@@ -101,7 +102,9 @@ class ExecRun final : private follow::NoticeListener {
     ChosenPods chosen = choosePods(cluster, arguments_.target);
     if (chosen.selector.empty()) {
       // Said before the program starts, and not when it listens at last.
-      Access access = accessTo(chosen.pods.at(0), arguments_, cluster);
+      Arguments asked = arguments_;
+      asked.agent = askedAgent_;
+      Access access = accessTo(chosen.pods.at(0), asked, cluster);
       arguments_.agent = std::move(access.wish);
       token_ = std::move(access.token);
       demandAgent(chosen.pods.at(0));
@@ -184,6 +187,7 @@ class ExecRun final : private follow::NoticeListener {
     }
   }
 
+  const AgentWish askedAgent_;
   Arguments arguments_;  // With the place of the agent, once that is known.
   const Kubectl* const kubectl_;
   follow::Program& program_;

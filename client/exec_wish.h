@@ -15,7 +15,4 @@ struct ExecWish {
   bool udp = true;  // by --protocol one of them.
 };
 
-/// Takes the first "--" and all behind it off a command line; what stood behind it.
-std::vector<std::string> takeBehindDashes(std::vector<std::string>& arguments);
-
 }  // namespace dormouse::client

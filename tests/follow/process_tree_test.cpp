@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -65,13 +66,23 @@ TEST(ProcessTree, KnowsTheSocketsOfAllThatTheProgramStarted) {
 TEST(ProcessTree, ReadsNamesThatLookLikeSomethingElse) {
   const test::TempDir proc;
   const std::string rest = " 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 ";
-  proc.write("10/stat", "10 (a) S) 1" + rest + "500\n");
+  proc.write("10/stat", "10 (a) S) S 1" + rest + "500\n");
   proc.write("11/stat", "11 (x) (y) S 10" + rest + "501\n");
   proc.write("12/stat", "12 no brackets\n");
   proc.write("13/stat", "13 (cut) S 10 1\n");
   proc.write("14x/stat", "");
-  ProcessTree tree(10, proc.string());
-  EXPECT_TRUE(tree.sockets().empty());  // And nothing throws.
+  proc.write("11/fd/0", "no socket");
+  const std::string path = proc.string() + "/11/fd/3";
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_THAT(ProcessTree(10, proc.string()).sockets(), testing::ElementsAre(status.st_ino));
+  ::close(fd);
 }
 
 }  // namespace

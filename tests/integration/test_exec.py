@@ -1,5 +1,6 @@
 """kubectl-mirror exec: real servers in several languages, each of whose ports is mirrored while it is
 open; and the program is touched by nothing of that."""
+import json
 import os
 import pathlib
 import pty
@@ -131,8 +132,9 @@ class Languages(ExecCase):
 
     @unittest.skipUnless(shutil.which("node"), "no Node on this machine")
     def test_node(self):
-        # Its `localhost` may be ::1 alone.
-        self.mirrored(["node", SERVERS / "server.js", LOCAL_PORT, self.taken])
+        # Its `localhost` may be this one alone.
+        said = self.mirrored(["node", SERVERS / "server.js", LOCAL_PORT, self.taken, "::1"])
+        self.assertIn(f"to [::1]:{LOCAL_PORT}", said)
 
     def test_python(self):
         self.mirrored(self.server())
@@ -272,6 +274,28 @@ class Untouched(ExecCase):
         self.assertEqual(ours.stdout.decode(), bare.stdout.decode())
         self.assertTrue(ours.stderr.startswith(b"to-stderr\n"), ours.stderr)
         self.assertEqual(ours.returncode, 0)
+
+    def test_its_own_words_are_few_or_json_if_asked_for(self):
+        self.nginx()
+        sidecar = self.sidecar()
+        for flags in (("-q",), ("--output", "json")):
+            client = Exec(self, sidecar, self.server(), (*MAP, *flags))
+            wait_until(lambda: self.active(sidecar), "the mirror is live")
+            before = len(self.payloads())
+            sent = self.play("words", 5)
+            wait_until(lambda: len(self.payloads()) == before + len(sent),
+                       "the program saw every end")
+            sidecar.wait_settled(self.active(sidecar)[0]["id"])
+            lines = client.end()[1].splitlines()
+            verdict = f"{len(sent)} of {len(sent)} connections delivered"
+            if flags == ("-q",):
+                self.assertEqual(lines[-1], f"kubectl-mirror: verdict: {verdict}")
+                self.assertFalse([line for line in lines if "mirror m-" in line])
+            else:
+                events = [json.loads(line) for line in lines]
+                self.assertEqual([event["event"] for event in events],
+                                 ["started", "pod-ended", "ended"])
+                self.assertEqual(events[-1]["verdict"], verdict)
 
     def test_signals_to_the_client_reach_the_program(self):
         script = ("import signal, sys\n"

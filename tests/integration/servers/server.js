@@ -1,8 +1,8 @@
 // A server for Node: writes what each connection brought into a file of its own in DIRECTORY. Usage:
-// node server.js PORT DIRECTORY
+// node server.js PORT DIRECTORY [HOST]
 const fs = require("fs");
 const net = require("net");
-const [port, directory] = process.argv.slice(2);
+const [port, directory, host = "127.0.0.1"] = process.argv.slice(2);
 let number = 0;
 
 net.createServer({ allowHalfOpen: true }, (connection) => {
@@ -15,4 +15,4 @@ net.createServer({ allowHalfOpen: true }, (connection) => {
     fs.renameSync(`${directory}/part`, name);
     connection.end();
   });
-}).listen(Number(port), "localhost");
+}).listen(Number(port), host);
