@@ -38,7 +38,9 @@ Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::Connectio
   auto* const out = owed_.empty() ? buffer_.room(kOpenRoom) : nullptr;
   if (out == nullptr) return Reason::kOverBudget;
   if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
-  slots_[handle] = Slot{++lastStream_, true};
+  slots_[handle] = Slot{};
+  slots_[handle].stream = ++lastStream_;
+  slots_[handle].open = true;
   wire::appendOpen(*out, wire::OpenFrame{lastStream_, info.protocol, info.fromStart, info.timestamp,
                                          info.client, info.server});
   return Reason::kNone;
