@@ -96,6 +96,11 @@ class Http2Channel final : private Http2LegOwner {
   /// there were none; else why the last one was not.
   std::optional<Reason> fate() const { return fate_; }
 
+  /// No request waits for its fate.
+  bool idle() const { return requests_.empty(); }
+  /// The whole requests that do.
+  std::vector<std::uint32_t> undelivered() const;
+
   using RequestFate = std::pair<std::uint32_t, Reason>;
   /// What has become known since the last call.
   std::vector<RequestFate> takeFates() { return std::exchange(fates_, {}); }
@@ -118,7 +123,8 @@ class Http2Channel final : private Http2LegOwner {
   void submit();
   /// The leg that takes new requests; null: there is none.
   Http2Leg* current();
-  bool connect();
+  /// Adds a leg; else why not.
+  Reason connect();
   void losePending(Reason reason);
   void noteNotTaken(const Http2Leg& leg, int error);
   /// Removes legs that are over, and settles what they leave behind.

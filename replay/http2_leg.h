@@ -71,6 +71,7 @@ class Http2Leg final : private EventHandler {
   void onEvents(std::uint32_t events) override;
   void receive();
   void settleMarks();
+  void lose(int error);
   void end(State state, int error = 0);
   std::uint64_t produced() const { return written_ + out_.size() - outSent_; }
 

@@ -12,6 +12,8 @@
 namespace dormouse::replay {
 namespace {
 
+// Beside what a sidecar takes for a head, HPACK's worst case and what a mirror may add.
+constexpr std::size_t kMaxHead = 256 << 10;
 constexpr std::int32_t kMaxWindow = std::numeric_limits<std::int32_t>::max();
 
 // nghttp2 takes the fields' bytes as not const, and changes nothing.
@@ -74,11 +76,13 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static int onFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    // The stream of a request that nghttp2 will not begin (GOAWAY came first) is never closed.
+  static int onFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    // The stream of a request that nghttp2 will not begin is not always closed as well.
     const bool request =
         frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-    if (request) forget(self(user), frame->hd.stream_id, true);
+    const bool goodbye =
+        error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED || error == NGHTTP2_ERR_SESSION_CLOSING;
+    if (request) forget(self(user), frame->hd.stream_id, goodbye);
     return 0;
   }
 
@@ -89,7 +93,7 @@ struct Http2Session::Callbacks {
   }
 
   static void forget(Http2Session& session, std::int32_t stream, bool refused) {
-    --session.streams_;
+    if (session.open_.erase(stream) == 0) return;
     Http2Request* const request = find(session, stream);
     if (request == nullptr) return;
     session.requests_.erase(stream);
@@ -118,6 +122,7 @@ Http2Session::Http2Session(Http2SessionOwner& owner) : owner_(owner) {
     // What the program answers is not judged, only thrown away.
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_send_header_block_length(option, kMaxHead);
     error = nghttp2_session_client_new2(&session, callbacks, this, option);
   }
   nghttp2_option_del(option);
@@ -141,7 +146,7 @@ bool Http2Session::accepts() const {
   if (!ready_ || goingAway_ || !fault_.empty()) return false;
   const std::uint32_t most =
       nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return streams_ < std::min<std::size_t>(most, kMaxStreams) &&
+  return open_.size() < std::min<std::size_t>(most, kMaxStreams) &&
          nghttp2_session_check_request_allowed(session_.get()) != 0;
 }
 
@@ -159,7 +164,7 @@ void Http2Session::submit(Http2Request& request) {
   }
   request.stream = stream;
   requests_.emplace(stream, &request);
-  ++streams_;
+  open_.insert(stream);
 }
 
 void Http2Session::resume(const Http2Request& request) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "replay/http2_request.h"
@@ -49,7 +50,7 @@ class Http2Session {
   /// The program takes no more requests here (GOAWAY), those that it has go on.
   bool goingAway() const { return goingAway_; }
   /// Requests whose answer is not complete.
-  std::size_t streams() const { return streams_; }
+  std::size_t streams() const { return open_.size(); }
   /// Requests whose head is in the output, ever.
   std::uint64_t begun() const { return begun_; }
 
@@ -81,7 +82,7 @@ class Http2Session {
   Http2SessionOwner& owner_;
   std::unique_ptr<nghttp2_session, Free> session_;
   std::unordered_map<std::int32_t, Http2Request*> requests_;  // Not yet sent whole, by stream.
-  std::size_t streams_ = 0;
+  std::unordered_set<std::int32_t> open_;                     // Streams submitted, not closed.
   std::uint64_t begun_ = 0;
   bool ready_ = false;
   bool goingAway_ = false;

@@ -32,6 +32,7 @@ std::vector<std::regex> rows() {
     text = replaced(text, "connections have", "THINGS (has|have)");
     text = replaced(text, "connections", "THINGS");
     text = replaced(text, "packets", "packets?");
+    text = replaced(text, "responses", "responses?");
     text = replaced(text, "THINGS", "(connection|request)s?");
     text = replaced(text, "\\bN\\b", "\\d+");
     text = replaced(text, "\\bPLACE\\b", "\\S+");
@@ -110,6 +111,17 @@ TEST(VerdictTable, HasTheSentenceOfResponses) {
   ledger.responses->skip(Reason::kUnanswered, 3);
   const std::string text = say(ledger);
   EXPECT_TRUE(stands(text.substr(text.find("; ") + 2))) << text;
+}
+
+TEST(VerdictTable, HasTheSentenceOfResponses) {
+  wire::Ledger ledger;
+  ledger.requests.seen = ledger.requests.delivered = 2;
+  ledger.responses.emplace();
+  ledger.responses->skip(Reason::kGap, 2);
+  const std::string text = say(ledger);
+  const std::size_t end = text.rfind("; ");
+  ASSERT_NE(end, std::string::npos) << text;
+  EXPECT_TRUE(stands(text.substr(end + 2))) << text;
 }
 
 TEST(VerdictTable, HasTheSentencesOfPackets) {
