@@ -183,6 +183,19 @@ TEST(Admission, RefusesARingOrABudgetThatWouldNotFit) {
   EXPECT_THAT(problem.what(), HasSubstr("its memory limit is 48 MiB"));
 }
 
+TEST(Admission, EightMirrorsThatRedactFitTheDefaultLimit) {
+  Settings settings;
+  settings.memory.limitBytes = 96 << 20;
+  wire::MirrorSpec spec;
+  spec.redact = {"authorization"};
+  EXPECT_NO_THROW(admitOneMore(settings, std::vector<Neighbour>(7, {"ana", spec}), spec));
+  settings.memory.limitBytes -= 1;
+  EXPECT_EQ(problemOf([&] {
+              admitOneMore(settings, std::vector<Neighbour>(7, {"ana", spec}), spec);
+            }).status(),
+            503);
+}
+
 TEST(Admission, CountsTheRegularExpressionsOfAllMirrors) {
   Settings settings;
   settings.memory.limitBytes = 104 << 20;
