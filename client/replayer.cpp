@@ -81,7 +81,9 @@ void Replayer::onRequest(const wire::RequestFrame& frame) {
     throw wire::FrameError("the stream brings a request of a connection that is not HTTP/2");
   }
   const bool begins = frame.part == wire::RequestPart::kHead;
-  if (begins != (entry.requests.count(frame.request) == 0)) {
+  // The client may give up waiting for an answer after the end, or of what was not selected.
+  const bool cancels = frame.part == wire::RequestPart::kCancel;
+  if (!cancels && begins != (entry.requests.count(frame.request) == 0)) {
     throw wire::FrameError(begins ? "the stream begins a request twice"
                                   : "the stream brings a part of a request that has not begun");
   }
@@ -90,7 +92,7 @@ void Replayer::onRequest(const wire::RequestFrame& frame) {
   }
   if (begins) entry.requests.insert(frame.request);
   const bool ends = frame.part == wire::RequestPart::kEnd;
-  if (ends || frame.part == wire::RequestPart::kCancel) entry.requests.erase(frame.request);
+  if (ends || cancels) entry.requests.erase(frame.request);
   if (ends) {
     ++account_.requests.seen;
     ++account_.requests.open;

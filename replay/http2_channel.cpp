@@ -65,7 +65,11 @@ void Http2Channel::end(std::uint32_t number, Http2Fields trailers) {
 
 void Http2Channel::cancel(std::uint32_t number) {
   Http2Request* const request = find(number);
-  if (request == nullptr) return;
+  if (request == nullptr || request->sent) {
+    for (const auto& leg : legs_) leg->session().forgo(number);
+    return;
+  }
+  if (request->whole) return;  // What was asked for is asked for here, too.
   if (request->leg != nullptr) request->leg->session().reset(*request);
   erase(number);
 }
@@ -233,7 +237,7 @@ void Http2Channel::bury(Http2Leg& leg) {
       lose(request, Reason::kSinkClosed);
     }
   }
-  context_.memory.give(Http2Session::kMemory);
+  context_.memory.give(Http2Session::kMemory + leg.takeCharge());
 }
 
 void Http2Channel::finish() {

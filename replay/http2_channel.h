@@ -81,6 +81,7 @@ class Http2Channel final : private Http2LegOwner {
   void begin(std::uint32_t number, Http2Fields head);
   void body(std::uint32_t number, std::span<const std::uint8_t> bytes);
   void end(std::uint32_t number, Http2Fields trailers);
+  /// It is broken off; or it is whole, and nobody waits for its answer.
   void cancel(std::uint32_t number);
   /// Sends what can be sent. To be called after a batch of the calls above, and of finish().
   void pump();

@@ -72,6 +72,7 @@ struct Http2Session::Callbacks {
     if (!std::exchange(request->headSent, true)) ++session.begun_;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     session.requests_.erase(frame->hd.stream_id);
+    session.unanswered_.emplace(request->number, frame->hd.stream_id);
     session.owner_.onSent(*request);
     return 0;
   }
@@ -93,7 +94,10 @@ struct Http2Session::Callbacks {
   }
 
   static void forget(Http2Session& session, std::int32_t stream, bool refused) {
-    if (session.open_.erase(stream) == 0) return;
+    const auto open = session.open_.find(stream);
+    if (open == session.open_.end()) return;
+    session.unanswered_.erase(open->second);
+    session.open_.erase(open);
     Http2Request* const request = find(session, stream);
     if (request == nullptr) return;
     session.requests_.erase(stream);
@@ -164,7 +168,7 @@ void Http2Session::submit(Http2Request& request) {
   }
   request.stream = stream;
   requests_.emplace(stream, &request);
-  open_.insert(stream);
+  open_.emplace(stream, request.number);
 }
 
 void Http2Session::resume(const Http2Request& request) {
@@ -175,6 +179,13 @@ void Http2Session::resume(const Http2Request& request) {
 void Http2Session::reset(Http2Request& request) {
   requests_.erase(request.stream);
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, request.stream, NGHTTP2_CANCEL);
+}
+
+void Http2Session::forgo(std::uint32_t number) {
+  const auto found = unanswered_.find(number);
+  if (found == unanswered_.end()) return;
+  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, found->second, NGHTTP2_CANCEL);
+  unanswered_.erase(found);
 }
 
 void Http2Session::close() {

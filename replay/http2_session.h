@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "replay/http2_request.h"
@@ -60,6 +59,8 @@ class Http2Session {
   void resume(const Http2Request& request);
   /// It is broken off: RST_STREAM. The session forgets it.
   void reset(Http2Request& request);
+  /// Nobody waits for the answer of a request that was sent: RST_STREAM, if there is one to come.
+  void forgo(std::uint32_t number);
   /// Says goodbye: GOAWAY.
   void close();
 
@@ -81,8 +82,9 @@ class Http2Session {
 
   Http2SessionOwner& owner_;
   std::unique_ptr<nghttp2_session, Free> session_;
-  std::unordered_map<std::int32_t, Http2Request*> requests_;  // Not yet sent whole, by stream.
-  std::unordered_set<std::int32_t> open_;                     // Streams submitted, not closed.
+  std::unordered_map<std::int32_t, Http2Request*> requests_;    // Not yet sent whole, by stream.
+  std::unordered_map<std::uint32_t, std::int32_t> unanswered_;  // Sent whole: number, stream.
+  std::unordered_map<std::int32_t, std::uint32_t> open_;        // Streams submitted, not closed.
   std::uint64_t begun_ = 0;
   bool ready_ = false;
   bool goingAway_ = false;

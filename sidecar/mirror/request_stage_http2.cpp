@@ -76,4 +76,9 @@ void RequestStage::onCancel(std::uint32_t stream, Reason reason) {
   if (refusal_ == Reason::kNone) sink_.cancelRequest({handle_, stream}, reason);
 }
 
+void RequestStage::onForgone(std::uint32_t stream) {
+  if (refusal_ != Reason::kNone || !connections_[handle_].inSink) return;
+  sink_.cancelRequest({handle_, stream}, Reason::kMalformed);
+}
+
 }  // namespace dormouse::mirror

@@ -40,16 +40,16 @@ void PushHttp2::endRequest(std::uint32_t number, std::span<const http::HeaderFie
   channel_.end(number, owned(http2Fields(trailers)));
 }
 
-void PushHttp2::flush() {
+std::optional<Reason> PushHttp2::flush() {
   channel_.pump();
   deadline_ = channel_.deadline();
+  return channel_.fate();
 }
 
 std::optional<Reason> PushHttp2::end() {
   ended_ = true;
   channel_.finish();
-  flush();
-  return channel_.fate();
+  return flush();
 }
 
 std::optional<Reason> PushHttp2::expire() {

@@ -24,7 +24,7 @@ class PushHttp2 final : public PushLink,
                      std::span<const std::uint8_t> content) override;
   void endRequest(std::uint32_t number, std::span<const http::HeaderField> trailers) override;
   void cancelRequest(std::uint32_t number) override { channel_.cancel(number); }
-  void flush() override;
+  std::optional<Reason> flush() override;
   std::vector<RequestFate> takeFates() override { return channel_.takeFates(); }
   std::vector<std::uint32_t> takeOpen() override { return channel_.undelivered(); }
   std::optional<Reason> end() override;

@@ -73,8 +73,8 @@ class PushLink {
   }
   virtual void endRequest(std::uint32_t number, std::span<const http::HeaderField> trailers) = 0;
   virtual void cancelRequest(std::uint32_t) {}  // HTTP/1 has no such thing.
-  /// The end of a batch.
-  virtual void flush() {}
+  /// The end of a batch. The fate, if it has become known.
+  virtual std::optional<Reason> flush() { return std::nullopt; }
   /// The ended requests whose fate has become known since the last call.
   virtual std::vector<RequestFate> takeFates() = 0;
   /// The ended requests whose fate is not known, once the link is over.

@@ -111,6 +111,7 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
   if (reason == Reason::kNone) fate = slots_[handle].link->end();
   if (!fate) {
+    touch(handle);
     retime(handle);
     return;
   }
@@ -127,9 +128,7 @@ TimePoint PushSink::flush(TimePoint now) {
   for (const mirror::ConnectionHandle handle : std::exchange(touched_, {})) {
     slots_[handle].touched = false;
     if (!slots_[handle].link) continue;
-    slots_[handle].link->flush();
-    tellRequests(handle);
-    retime(handle);
+    onLinkEvent(handle, slots_[handle].link->flush());
   }
   tellDeferred();
   while (!timers_.empty() && timers_.begin()->first <= now) {

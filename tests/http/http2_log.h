@@ -49,7 +49,10 @@ class Http2Log final : public Http2Listener {
     requests.at(stream).end += reasonName(reason);
   }
 
+  void onForgone(std::uint32_t stream) override { forgone.push_back(stream); }
+
   std::map<std::uint32_t, SeenHttp2> requests;
+  std::vector<std::uint32_t> forgone;
   bool unwanted = false;  // Nothing but heads is asked for.
 };
 

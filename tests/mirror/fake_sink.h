@@ -90,7 +90,8 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
     live.at(id.connection).unsettled.push_back(id);
   }
   void cancelRequest(mirror::RequestId id, Reason reason) override {
-    live.at(id.connection).http2.at(id.number).end += reasonName(reason);
+    const auto request = live.at(id.connection).http2.find(id.number);
+    if (request != live.at(id.connection).http2.end()) request->second.end += reasonName(reason);
   }
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
