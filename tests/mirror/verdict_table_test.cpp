@@ -113,17 +113,6 @@ TEST(VerdictTable, HasTheSentenceOfResponses) {
   EXPECT_TRUE(stands(text.substr(text.find("; ") + 2))) << text;
 }
 
-TEST(VerdictTable, HasTheSentenceOfResponses) {
-  wire::Ledger ledger;
-  ledger.requests.seen = ledger.requests.delivered = 2;
-  ledger.responses.emplace();
-  ledger.responses->skip(Reason::kGap, 2);
-  const std::string text = say(ledger);
-  const std::size_t end = text.rfind("; ");
-  ASSERT_NE(end, std::string::npos) << text;
-  EXPECT_TRUE(stands(text.substr(end + 2))) << text;
-}
-
 TEST(VerdictTable, HasTheSentencesOfPackets) {
   wire::Ledger ledger;
   ledger.packets.seen = ledger.packets.delivered = 1;
