@@ -58,8 +58,8 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
-    std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
+    std::uint32_t begun = 0;  // Requests of it.
     bool http2 = false;
     std::set<std::uint32_t> shed;  // Its requests of which nothing more is sent.
   };

@@ -198,7 +198,7 @@ TEST(Admission, EightMirrorsThatRedactFitTheDefaultLimit) {
 
 TEST(Admission, CountsTheRegularExpressionsOfAllMirrors) {
   Settings settings;
-  settings.memory.limitBytes = 98 << 20;
+  settings.memory.limitBytes = 104 << 20;
   wire::MirrorSpec greedy;
   greedy.requests.path = "^/a";
   for (int i = 0; i < 16; ++i) greedy.requests.headers.push_back({"x", "y"});
