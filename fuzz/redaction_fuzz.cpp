@@ -57,6 +57,7 @@ class Deaf final : public SinkListener {
  public:
   void onSettled(ConnectionHandle, Reason) override { std::abort(); }
   void onRequestSettled(RequestId, Reason) override {}
+  void onResponseSettled(Reason) override { std::abort(); }
   void onSinkGone(std::string_view) override { std::abort(); }
 };
 

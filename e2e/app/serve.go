@@ -36,7 +36,10 @@ func listenAndServe(address string, handler http.Handler, wrap func(net.Listener
 	if err != nil {
 		fail(err)
 	}
-	fail(http.Serve(wrap(listener), handler))
+	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	fail(server.Serve(wrap(listener)))
 }
 
 func adminHandler(record *Record) http.Handler {
@@ -54,6 +57,7 @@ func appHandler() http.Handler {
 	mux.HandleFunc("/", echo)
 	mux.HandleFunc("GET /download", download)
 	mux.HandleFunc("GET /websocket", websocket)
+	mux.HandleFunc("POST /echo.Echo/Say", say)
 	return mux
 }
 

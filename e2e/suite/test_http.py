@@ -1,12 +1,15 @@
 """Mirrors that understand HTTP: the developer's requests, whole, and from open connections too."""
 
 import http.client
+import http.server
+import json
 import threading
 import time
 
 from harness.local_program import LocalProgram
+from harness.mirror import kubectl_mirror
 from harness.request_stream import request_stream
-from harness.run import wait_until
+from harness.run import run, wait_until
 from harness.websocket import WebSocket
 
 
@@ -16,8 +19,8 @@ class KeepAlive:
     def __init__(self, target):
         self._connection = http.client.HTTPConnection(target.ip, 8080, timeout=20)
 
-    def ask(self, path):
-        self._connection.request("POST", path, b"the body of " + path.encode())
+    def ask(self, path, body=None, **headers):
+        self._connection.request("POST", path, body or b"the body of " + path.encode(), headers)
         answer = self._connection.getresponse()
         assert answer.status == 200, answer.read()
         answer.read()
@@ -123,3 +126,82 @@ def test_a_filter_that_matches_nothing_says_so(installed, pair):
         wait_until(lambda: sidecar.mirror(stream.mirror)["ledger"]["requests"]["seen"] == 20,
                    "all requests are seen", 20)
         assert sidecar.sleep(stream.mirror)["verdict"] == "filter matched 0 of 20 requests"
+
+
+def test_grpc_calls_are_requests(installed, on_node, pair, tmp_path):
+    target = pair[0]
+    message = b"\0\0\0\0\x05hello"  # Not compressed, five bytes.
+    (tmp_path / "message").write_bytes(message)
+    with target.sidecar() as sidecar, request_stream(sidecar, path="^/echo.Echo/") as stream:
+        for number in range(5):
+            run("curl", "-sS", "--fail", "--http2-prior-knowledge", "-H", "te: trailers",
+                "-H", "content-type: application/grpc", "-H", f"x-number: {number}",
+                "--data-binary", f"@{tmp_path}/message", "-o", tmp_path / "answer",
+                f"{target.url}/echo.Echo/Say")
+            assert (tmp_path / "answer").read_bytes() == message
+        found = stream.wait(5)
+        ended = sidecar.sleep(stream.mirror)
+    assert [each["headers"]["x-number"] for each in found] == [str(n) for n in range(5)]
+    for each in found:
+        assert (each["version"], each["method"], each["path"]) == ("2", "POST", "/echo.Echo/Say")
+        assert each["body"].encode() == message
+    assert ended["verdict"] == "5 of 5 requests delivered"
+
+
+def test_what_is_redacted_never_leaves_the_pod(installed, on_node, pair):
+    target = pair[0]
+    app = KeepAlive(target)
+    with target.sidecar() as sidecar, \
+            request_stream(sidecar, redact="x-key,json:$.password") as stream:
+        app.ask("/secret", json.dumps({"user": "ana", "password": "pa55word"}),
+                **{"X-Key": "k3y", "Content-Type": "application/json"})
+        found, = stream.wait(1)
+        ended = sidecar.sleep(stream.mirror)
+        everything = json.dumps(stream.records()) + json.dumps(sidecar.mirrors())
+    app.close()
+    assert found["headers"]["x-key"] == "redacted"
+    assert json.loads(found["body"]) == {"user": "ana", "password": "redacted"}
+    assert ended["verdict"] == "1 of 1 request delivered"
+    assert "pa55word" not in everything and "k3y" not in everything
+
+
+class Twin(http.server.BaseHTTPRequestHandler):
+    """Answers as the app does, as seen from elsewhere; and wrongly below /wrong."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        count = len(self.rfile.read(int(self.headers["Content-Length"])))
+        count += 1 if self.path.startswith("/wrong") else 0
+        text = json.dumps({"bytes": count, "method": "POST", "path": self.path,
+                           "remote": "%s:%d" % self.client_address}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_answers_are_compared(installed, on_node, pair):
+    target = pair[0]
+    twin = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Twin)
+    threading.Thread(target=twin.serve_forever, daemon=True).start()
+    try:
+        with kubectl_mirror(installed, f"pod/{target.name}", f"8080:{twin.server_port}", "-n",
+                            target.namespace, "--as", "ana", "--compare", "--ignore",
+                            "$.remote") as mirror:
+            mirror.said(": port 8080 to 127.0.0.1:")
+            app = KeepAlive(target)
+            for path in ("/right/1", "/wrong/2", "/right/3"):
+                app.ask(path)
+            app.close()
+            mirror.said("/wrong/2")
+            code = mirror.interrupt()
+            assert code == 5, mirror.text()
+            assert "3 responses compared: 2 equal, 1 different" in mirror.text(), mirror.text()
+    finally:
+        twin.shutdown()
+        twin.server_close()

@@ -89,6 +89,9 @@ void admitRedacted(wire::MirrorSpec& spec, const std::vector<std::string>& alway
         "midstream",
         "\"raw\" hands on bytes from the middle of requests, and redaction is in force");
   }
+  if (spec.http2 == wire::Http2::kRaw) {
+    refuseUnredacted("h2", "\"raw\" hands on bytes as they are, and redaction is in force");
+  }
   const mirror::Redactions redactions(spec.redact);
   for (const wire::RequestSelection::Header& header : spec.requests.headers) {
     if (!redactions.hideHeader(header.name)) continue;

@@ -187,8 +187,8 @@ void resolveMirrors(const Given& given, MirrorSettings& mirror) {
   demand(given.maxPercent > 0 && given.maxPercent <= 100,
          "--max-percent is not above 0 and at most 100");
   mirror.maxPercent = given.maxPercent;
-  demand(given.redactBody.bytes >= 1 << 10 && given.redactBody.bytes <= 256 << 10,
-         "--redact-body is not between 1KiB and 256KiB");
+  demand(given.redactBody.bytes >= 1 << 10 && given.redactBody.bytes <= 128 << 10,
+         "--redact-body is not between 1KiB and 128KiB");
   mirror.redactBytes = given.redactBody.bytes;
   for (const std::string& name : given.redactHeaders) {
     try {

@@ -40,8 +40,6 @@ void ResponsePairing::end(Reason why) {
 
 void ResponsePairing::restart() {
   lose(Reason::kGap);
-  parser_.emplace();
-  began_.reset();
   lost_ = Reason::kNone;
 }
 
@@ -81,6 +79,8 @@ void ResponsePairing::onResponseEnd() {
 
 void ResponsePairing::lose(Reason why) {
   lost_ = why;
+  parser_.emplace();  // Its memory goes.
+  began_.reset();
   response_.reset();
   wanted_ = 0;
   for (const Pending& request : std::exchange(pending_, {})) {

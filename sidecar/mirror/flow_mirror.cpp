@@ -83,7 +83,8 @@ void FlowMirror::addResponse(Packet packet) {
 
 TimePoint FlowMirror::flush(TimePoint now) {
   setTime(now);
-  return sink_->flush(now);
+  const TimePoint next = sink_->flush(now);
+  return responses_ ? std::min(next, responses_->expire(now)) : next;
 }
 
 Reason FlowMirror::onAppear(const reassembly::FlowKey& key, bool) {
@@ -161,7 +162,7 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
   if (refused == Reason::kNone) return refused;
   handle = find(flow.id);  // Another one, if it was split.
   stage_->end(handle, flow, refused);
-  if (responses_) responses_->requestsOver(flow, false);
+  if (responses_) responses_->requestsOver(flow, refused, false, now_);
   if (stage_->inSink(handle)) {
     closeInSink(flow, handle, refused, false);
     return refused;
@@ -214,7 +215,7 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
     if (begin(flow, false, opening.held()) != Reason::kNone) return;
     handle = find(flow.id);
   }
-  if (responses_) responses_->requestsOver(flow, reset);
+  if (responses_) responses_->requestsOver(flow, reason, reset, now_);
   if (connections_[handle].staged) {
     reason = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {

@@ -53,6 +53,9 @@ void RequestEditor::close(ConnectionHandle handle, Reason reason, bool reset) {
 }
 
 Reason RequestEditor::judgeRequest(const RequestInfo& request) {
+  if (request.head.isHttp2() && request.head.method == "CONNECT" && !redactor_.empty()) {
+    return Reason::kRedactionNeedsHttp;
+  }
   if (hasBody(request.head)) {
     const Body body = redactor_.judge(request.head.fields, {}, false);
     const bool large = request.head.length.value_or(0) > options_.maxBody;
@@ -71,6 +74,7 @@ Reason RequestEditor::beginRequest(RequestId id, const RequestInfo& request) {
     return answer(id.connection, begin(id, request.head, request.timestamp));
   }
   Request& edited = connections_[id.connection].requests[id.number];
+  edited.http2 = request.head.isHttp2();
   edited.chunked = chunked;
   edited.body = body;
   if (body == Body::kPlain) {
@@ -102,12 +106,14 @@ Reason RequestEditor::requestBody(RequestId id, std::span<const std::uint8_t> ra
     return answer(id.connection, hold(id, *request, textOf(content)));
   }
   if (content.empty()) return Reason::kNone;
-  return answer(id.connection, pass(id, true, textOf(content)));
+  return answer(id.connection, pass(id, false, true, textOf(content)));
 }
 
-Reason RequestEditor::pass(RequestId id, bool chunked, std::string_view content) {
+Reason RequestEditor::pass(RequestId id, bool http2, bool chunked, std::string_view content) {
   if (content.empty()) return Reason::kNone;
-  if (!chunked) return sink_->requestBody(id, bytesOf(content), bytesOf(content));
+  if (!chunked) {
+    return sink_->requestBody(id, bytesOf(http2 ? std::string_view() : content), bytesOf(content));
+  }
   std::array<char, 16> digits{};
   const char* const end =
       std::to_chars(digits.data(), digits.data() + digits.size(), content.size(), 16).ptr;
@@ -152,11 +158,12 @@ Reason RequestEditor::release(RequestId id, Request& request) {
   const std::unique_ptr<http::EditedHead> head = std::move(request.head);
   const std::string content = std::exchange(request.content, {});
   const WallTime timestamp = request.timestamp;
+  const bool http2 = request.http2;
   const bool chunked = request.chunked;
   recharge(request);
   if (!chunked) forget(id);  // The rest simply passes.
   const Reason refused = begin(id, head->head(), timestamp);
-  return refused != Reason::kNone ? refused : pass(id, chunked, content);
+  return refused != Reason::kNone ? refused : pass(id, http2, chunked, content);
 }
 
 void RequestEditor::leaveOut(Request& request, Reason reason) {
@@ -213,7 +220,8 @@ Reason RequestEditor::endHeld(RequestId id, const Request& request) {
   const Reason leftOut = sink_->judgeRequest({edited.head(), request.timestamp});
   if (leftOut != Reason::kNone) return leftOut;
   const Reason refused = taken(id, sink_->beginRequest(id, {edited.head(), request.timestamp}));
-  return refused != Reason::kNone ? refused : taken(id, pass(id, request.chunked, *content));
+  if (refused != Reason::kNone) return refused;
+  return taken(id, pass(id, request.http2, request.chunked, *content));
 }
 
 Reason RequestEditor::taken(RequestId id, Reason refusal) {

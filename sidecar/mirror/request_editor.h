@@ -35,11 +35,15 @@ struct EditorOptions {
 ///    whole, as kUnredactable. Held bodies take at most kMemory, all together; what does not fit is
 ///    left out as kOverBudget.
 ///
+/// 4. Of HTTP/2 a CONNECT, whose body is a tunnel, is left out as kRedactionNeedsHttp where
+/// something
+///    is redacted. (After one of HTTP/1 the mirror itself hands on no more.)
+///
 /// Trailers for which there is no room in kMemory are dropped (RFC 9110, 6.5.1 allows it). Data
 /// thread only.
 class RequestEditor final : public Sink, private SinkListener {
  public:
-  static constexpr std::size_t kMemory = 1 << 20;
+  static constexpr std::size_t kMemory = 384 << 10;
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
   /// REQUIRES: listener outlives the editor.
@@ -72,7 +76,8 @@ class RequestEditor final : public Sink, private SinkListener {
     WallTime timestamp;
     Body body = Body::kPlain;  // kUndecided, kJson: held back. kOpaque: left out.
     Reason leftOut = Reason::kNone;
-    bool chunked = false;
+    bool http2 = false;
+    bool chunked = false;  // And of HTTP/1.
     bool trailersDropped = false;
     std::string content;  // Held back.
     std::string framing;  // Of a chunked body, since its last content.
@@ -98,7 +103,7 @@ class RequestEditor final : public Sink, private SinkListener {
   Reason takeRefused(ConnectionHandle handle);
   /// Tells the sink of a request, its head edited.
   Reason begin(RequestId id, const http::RequestHead& head, WallTime timestamp);
-  Reason pass(RequestId id, bool chunked, std::string_view content);
+  Reason pass(RequestId id, bool http2, bool chunked, std::string_view content);
   /// Keeps the framing of a chunked body, from its last content on.
   void keepFraming(Request& request, std::string_view raw);
   Reason hold(RequestId id, Request& request, std::string_view content);

@@ -249,7 +249,7 @@ void RequestStage::onOther(std::span<const std::uint8_t> bytes) {
 void RequestStage::passRaw(Connection& connection, std::span<const std::uint8_t> bytes) {
   if (refusal_ != Reason::kNone) return;
   if (!carriesRaw_) {
-    refusal_ = Reason::kFiltered;
+    refusal_ = redacted_ ? Reason::kRedactionNeedsHttp : Reason::kFiltered;
     return;
   }
   connection.raw = connection.taking = true;

@@ -24,7 +24,6 @@ Reason RequestStage::changeToHttp2() {
 }
 
 Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
-  if (redacted_) return Reason::kRedactionNeedsHttp;  // Only HTTP/1 is redacted.
   http::Http2Parser& parser = *connections_[handle_].http2;
   const bool good = parser.feed(bytes, *this);
   if (refusal_ != Reason::kNone) {

@@ -1,5 +1,6 @@
 #include "mirror/response_editor.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,19 @@
 #include "http/response_head.h"
 
 namespace dormouse::mirror {
+
+namespace {
+
+/// Server-sent events: JSON within lines that are none.
+bool hasEvents(const std::vector<http::HeaderField>& fields) {
+  return std::any_of(fields.begin(), fields.end(), [](const http::HeaderField& field) {
+    constexpr std::string_view kType = "text/event-stream";
+    return http::sameName(field.name, "content-type") &&
+           http::sameName(field.value.substr(0, kType.size()), kType);
+  });
+}
+
+}  // namespace
 
 Reason ResponseEditor::response(const ResponseInfo& info) {
   if (info.response == nullptr) return sink_.response(info);
@@ -45,8 +59,9 @@ std::optional<http::PairedResponse> ResponseEditor::edited(
   result.head += "\r\n";
 
   const bool whole = response.body.size() == response.bodyBytes;
-  switch (redactor_.ofBodies() ? redactor_.judge(fields, response.body, whole)
-                               : http::Redactor::Body::kPlain) {
+  const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
+  if (judged && hasEvents(fields)) return std::nullopt;
+  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
     case http::Redactor::Body::kPlain:
       result.body = response.body;
       return result;

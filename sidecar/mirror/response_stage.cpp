@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::size_t kMaxPath = 1024;  // Of a request's path, what its response repeats.
 constexpr std::size_t kMaxMethod = 32;
+// The pod's end of a connection may not be captured, or not belong to a flow that is known.
+constexpr Nanos kPatience = std::chrono::minutes(5);
+constexpr Nanos kSweep = std::chrono::seconds(30);
 
 http::Asked askedBy(const http::RequestHead& head) {
   if (head.connect) return http::Asked::kConnect;
@@ -44,8 +47,8 @@ class ResponseStage::Exchange final : public http::PairingListener {
   void onResponse(http::PairedResponse&& response) override { hand(&response, Reason::kNone); }
   void onMissing(std::uint64_t, Reason why) override { hand(nullptr, why); }
 
-  bool over = false;       // No request follows.
-  std::size_t charge = 0;  // What it takes of the stage's memory.
+  std::optional<TimePoint> overSince;  // No request follows.
+  std::size_t charge = 0;              // What it takes of the stage's memory.
 
   std::size_t held() const {
     constexpr std::size_t kNode = 64 + 600;  // Of the map; of the deque.
@@ -121,12 +124,29 @@ void ResponseStage::requestEnded(const reassembly::FlowView& flow) {
   if (exchange != exchanges_.end()) exchange->second->pairing().requestEnded(flow.timestamp);
 }
 
-void ResponseStage::requestsOver(const reassembly::FlowView& flow, bool reset) {
+void ResponseStage::requestsOver(const reassembly::FlowView& flow, Reason reason, bool reset,
+                                 TimePoint now) {
   const auto exchange = find(flow);
   if (exchange == exchanges_.end()) return;
-  exchange->second->over = true;
+  exchange->second->overSince = now;
   if (reset) exchange->second->pairing().end(Reason::kUnanswered);
+  if (reason == Reason::kIdle || reason == Reason::kEvicted) {
+    exchange->second->pairing().end(reason);
+  }
   tidy(exchange);
+}
+
+TimePoint ResponseStage::expire(TimePoint now) {
+  if (exchanges_.empty()) return TimePoint::max();
+  if (now < nextSweep_) return nextSweep_;
+  for (auto next = exchanges_.begin(); next != exchanges_.end();) {
+    const auto exchange = next++;
+    const auto& since = exchange->second->overSince;
+    if (!since || now - *since < kPatience) continue;
+    exchange->second->pairing().end(Reason::kUnanswered);
+    tidy(exchange);
+  }
+  return nextSweep_ = now + kSweep;
 }
 
 void ResponseStage::finish() {
@@ -160,14 +180,16 @@ void ResponseStage::tidy(Exchanges::iterator exchange) {
   Exchange& held = *exchange->second;
   memory_.give(std::exchange(held.charge, 0));
   if (!memory_.take(held.held())) {
+    // It is remembered as lost, so that the rest of its responses is not taken for others.
     held.pairing().end(Reason::kOverBudget);
-    exchanges_.erase(exchange);
-    return;
+    if (!memory_.take(held.held())) {
+      exchanges_.erase(exchange);
+      return;
+    }
   }
   held.charge = held.held();
-  // A lost one is remembered, so that its next responses are not taken for others.
   const bool idle = held.pairing().idle();
-  if (!idle && !(held.over && !held.pairing().waits())) return;
+  if (!idle && !(held.overSince && !held.pairing().waits())) return;
   memory_.give(held.charge);
   exchanges_.erase(exchange);
 }

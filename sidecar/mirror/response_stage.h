@@ -54,8 +54,11 @@ class ResponseStage final : public reassembly::FlowListener {
              const std::optional<Taken>& taken, bool fresh);
   /// Every byte of it has come.
   void requestEnded(const reassembly::FlowView& flow);
-  /// No request follows on this flow. `reset`: no response either.
-  void requestsOver(const reassembly::FlowView& flow, bool reset);
+  /// No request follows on this flow; what its end was for. `reset`: no response either.
+  void requestsOver(const reassembly::FlowView& flow, Reason reason, bool reset, TimePoint now);
+  /// Gives up responses that have not come for five minutes after that. Returns when to be called
+  /// again at the latest; TimePoint::max() if nothing waits.
+  TimePoint expire(TimePoint now);
 
   /// The mirror is over: what is waited for is missing.
   void finish();
@@ -83,6 +86,7 @@ class ResponseStage final : public reassembly::FlowListener {
   wire::Account& account_;
   Budget memory_{kMemory};
   Exchanges exchanges_;
+  TimePoint nextSweep_;
 };
 
 }  // namespace dormouse::mirror

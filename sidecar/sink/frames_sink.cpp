@@ -72,11 +72,10 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
   if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
-  if (options_.responses && request.head.majorVersion == 1) {
-    Slot& slot = slots_[id.connection];
-    positions_[{slot.stream, id.number}] = ++slot.begun;
-  }
-  return data(id.connection, request.head.bytes);
+  const Reason refused = data(id.connection, request.head.bytes);
+  const bool awaited = options_.responses && request.head.majorVersion == 1;
+  if (refused == Reason::kNone && awaited) awaitResponse(id);
+  return refused;
 }
 
 Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
@@ -91,18 +90,50 @@ void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderFi
 
 void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
 
+void FramesSink::awaitResponse(mirror::RequestId id) {
+  Slot& slot = slots_[id.connection];
+  const RequestName name{slot.stream, id.number};
+  ++slot.begun;
+  if (early_.erase(name) == 0) {
+    if (positions_.size() < kMostAwaited) positions_[name] = slot.begun;
+    return;
+  }
+  const mirror::ResponseInfo none{slot.stream, id.number, {}, {}, nullptr, Reason::kFiltered};
+  if (auto* const out = buffer_.room(kResponseRoom)) appendResponse(none, slot.begun, *out);
+}
+
 Reason FramesSink::response(const mirror::ResponseInfo& info) {
   if (buffer_.gone()) return Reason::kSinkClosed;
-  const auto position = positions_.extract({info.connection, info.request});
-  if (position.empty()) return Reason::kFiltered;  // The request was left out after all.
-  wire::ResponseFrame frame{.connection = info.connection,
-                            .request = position.mapped(),
-                            .status = 0,
-                            .missing = info.missing,
-                            .latency = std::nullopt,
-                            .bodyBytes = 0,
-                            .head = {},
-                            .body = {}};
+  const RequestName name{info.connection, info.request};
+  const auto position = positions_.find(name);
+  if (position == positions_.end()) {
+    // Its request was left out after all, or is held back still: the latter is not told twice.
+    if (early_.size() == kMostEarly) early_.erase(early_.begin());
+    early_.insert(name);
+    return Reason::kFiltered;
+  }
+  const std::uint32_t place = position->second;
+  positions_.erase(position);
+  const auto* const response = info.response;
+  const std::size_t room =
+      kResponseRoom + (response == nullptr ? 0 : response->head.size() + response->body.size());
+  if (!buffer_.fits(room)) buffer_.flush();
+  // Close records that wait for room come first.
+  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
+  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  appendResponse(info, place, *out);
+  if (response != nullptr) {
+    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
+  }
+  return Reason::kNone;
+}
+
+void FramesSink::appendResponse(const mirror::ResponseInfo& info, std::uint32_t position,
+                                std::vector<std::uint8_t>& out) {
+  wire::ResponseFrame frame;
+  frame.connection = info.connection;
+  frame.request = position;
+  frame.missing = info.missing;
   if (info.response != nullptr) {
     frame.status = static_cast<std::uint16_t>(info.response->status);
     frame.latency = info.response->latency;
@@ -110,16 +141,7 @@ Reason FramesSink::response(const mirror::ResponseInfo& info) {
     frame.head = bytesOf(info.response->head);
     frame.body = bytesOf(info.response->body);
   }
-  const std::size_t room = kResponseRoom + frame.head.size() + frame.body.size();
-  if (!buffer_.fits(room)) buffer_.flush();
-  // Close records that wait for room come first.
-  auto* const out = owed_.empty() ? buffer_.room(room) : nullptr;
-  if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
-  wire::appendResponse(*out, frame);
-  if (info.response != nullptr) {
-    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
-  }
-  return Reason::kNone;
+  wire::appendResponse(out, frame);
 }
 
 void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,10 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
     std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
   };
+  /// The connection's number in the stream, and the request's in the connection.
+  using RequestName = std::pair<std::uint64_t, std::uint32_t>;
+  static constexpr std::size_t kMostAwaited = 16384;  // About 1 MiB.
+  static constexpr std::size_t kMostEarly = 1024;
   enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
   /// A connection that came to its own end, a request, or a response: delivered once written() has
   /// reached `end`.
@@ -78,6 +83,10 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
     return slots_[handle].stream;
   }
   Reason response(const mirror::ResponseInfo& info) override;
+  /// A request of HTTP/1 has begun, whose response is to name its place.
+  void awaitResponse(mirror::RequestId id);
+  void appendResponse(const mirror::ResponseInfo& info, std::uint32_t position,
+                      std::vector<std::uint8_t>& out);
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
@@ -92,9 +101,9 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   StreamBuffer buffer_;
   RequestReserve reserve_;
   std::vector<Slot> slots_;
-  /// Where in its connection each request stands whose response will come; by the connection's
-  /// number and its own.
-  std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint32_t> positions_;
+  /// Where in its connection each request stands whose response will come, at most kMostAwaited.
+  std::map<RequestName, std::uint32_t> positions_;
+  std::set<RequestName> early_;  // Answered before they began here: an editor held them.
   std::uint64_t lastStream_ = 0;
   std::deque<Closing> closing_;
   std::deque<Owed> owed_;

@@ -11,30 +11,31 @@
 
 namespace dormouse::sink {
 
-/// What makes judgeRequest()'s word good in a sink that hands requests on as they come: of each that
-/// announces its length the part that has not come is taken out of the budget, and given back right
-/// before it is appended. So a request that was judged to fit is never cut by what came beside it.
+/// What makes judgeRequest()'s word good in a sink that hands requests on as they come: of each
+/// that announces its length the part that has not come is taken out of the budget, and given back
+/// right before it is appended. So a request that was judged to fit is never cut by what came
+/// beside it.
 ///
-/// Half of the budget is kept at most, or clients that announce much and send nothing would leave no
-/// room for anybody. Not kept for: a request above half of the budget, and one that does not
-/// announce its length. These are cut with their connection if they turn out not to fit. One of a
-/// connection's requests at a time. Owned by a sink, one thread.
+/// Half of the budget is kept at most, all requests together, or clients that announce much and
+/// send nothing would leave no room for anybody. Nothing is kept for a request beyond that, and for
+/// one that does not announce its length: it begins if there is room at present, and is cut with
+/// its connection if it turns out not to fit. One of a connection's requests at a time. Owned by a
+/// sink, one thread.
 class RequestReserve {
  public:
   /// REQUIRES: budget outlives the reserve.
   explicit RequestReserve(mirror::Budget& budget) : budget_(budget), limit_(budget.limit() / 2) {}
 
-  /// Whether the request could begin: either all it needs can be kept, or nothing is for it.
+  /// Whether there is room for the whole request at present.
   bool fits(const http::RequestHead& head) const {
-    const std::size_t need = needOf(head);
-    return need <= limit_ - kept_ && need <= budget_.limit() - budget_.used();
+    return needOf(head) <= budget_.limit() - budget_.used();
   }
-  /// It begins. REQUIRES: fits().
+  /// It begins: what it needs is kept, if it can be.
   void begin(mirror::ConnectionHandle handle, const http::RequestHead& head) {
     end(handle);
     if (handle >= byHandle_.size()) byHandle_.resize(handle + std::size_t{1});
     const std::size_t need = needOf(head);
-    if (!budget_.take(need)) return;
+    if (kept_ + need > limit_ || !budget_.take(need)) return;
     byHandle_[handle] = need;
     kept_ += need;
   }

@@ -122,6 +122,10 @@ TEST(Admission, WithRedactionNothingPassesThatCannotBeRedacted) {
     raw.midstream = wire::Midstream::kRaw;
     EXPECT_EQ(refusalOf(settings, raw).status(), 403);
     EXPECT_EQ(refusalOf(settings, raw).key(), "midstream");
+    wire::MirrorSpec http2 = spec;
+    http2.http2 = wire::Http2::kRaw;
+    EXPECT_EQ(refusalOf(settings, http2).status(), 403);
+    EXPECT_EQ(refusalOf(settings, http2).key(), "h2");
   }
 }
 

@@ -109,7 +109,7 @@ TEST(SidecarOptions, EachWrongValueIsRefusedByName) {
       {{"--redact-header", "a b"}, "--redact-header"},
       {{"--redact-header", "cookie:sid"}, "--redact-header"},
       {{"--redact-header", "Content-Length"}, "--redact-header"},
-      {{"--redact-body", "257KiB"}, "--redact-body"},
+      {{"--redact-body", "129KiB"}, "--redact-body"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--listen", "0.0.0.0:4747"}, "--insecure"},
       {{"--no-such-flag"}, "no-such-flag"},

@@ -37,6 +37,7 @@ class Traffic {
 
   /// A connection's bytes.
   std::string connection() {
+    if (upTo(4) == 0) return http2();
     if (upTo(9) == 0) return pick({"EHLO ", "\x16\x03 ", "GE", "*1\r\n", "{"}) + secret();
     std::string text;
     for (std::size_t i = 0, count = 1 + upTo(4); i < count; ++i) text += request();
@@ -45,6 +46,48 @@ class Traffic {
   }
 
  private:
+  /// A frame of HTTP/2 (RFC 9113, 4.1).
+  static std::string frame(char type, unsigned flags, unsigned stream, const std::string& payload) {
+    std::string text;
+    for (const unsigned shift : {16U, 8U, 0U}) text += static_cast<char>(payload.size() >> shift);
+    (text += type) += static_cast<char>(flags);
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) text += static_cast<char>(stream >> shift);
+    return text + payload;
+  }
+  /// A literal field, not indexed (RFC 7541, 6.2.2). REQUIRES: both below 127 bytes.
+  static std::string literal(const std::string& name, const std::string& value) {
+    return std::string(1, '\0') + static_cast<char>(name.size()) + name +
+           static_cast<char>(value.size()) + value;
+  }
+  std::string http2() {
+    std::string text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "");
+    for (unsigned stream = 1, last = 2 * static_cast<unsigned>(upTo(3)) + 1; stream <= last;
+         stream += 2) {
+      const bool tunnel = upTo(6) == 0;
+      std::string block = literal(":method", tunnel ? "CONNECT" : "POST");
+      if (!tunnel) block += literal(":scheme", "http") + literal(":path", "/public");
+      block += literal(":authority", "a");
+      for (std::size_t i = 0, count = upTo(3); i < count; ++i) {
+        const std::vector<std::pair<std::string, std::string>> fields = {
+            {"authorization", secret()},          {"x-api-key", secret()},
+            {"cookie", "sid=" + secret()},        {"cookie", "theme=dark"},
+            {"content-type", "application/json"}, {"content-type", "application/grpc+json"}};
+        const auto& [name, value] = fields[upTo(fields.size() - 1)];
+        block += literal(name, value);
+      }
+      const std::size_t cut = upTo(block.size());
+      text += frame(1, 0, stream, block.substr(0, cut)) + frame(9, 4, stream, block.substr(cut));
+      const std::string body = tunnel ? secret() : upTo(2) == 0 ? "form=public" : jsonBody();
+      const std::size_t half = upTo(body.size());
+      text += frame(0, 0, stream, body.substr(0, half));
+      const bool trailers = upTo(1) == 0;
+      text += frame(0, trailers ? 0 : 1, stream, body.substr(half));
+      if (trailers) text += frame(1, 5, stream, literal("authorization", secret()));
+      if (upTo(9) == 0) text += frame(3, 0, stream, std::string(4, '\0'));
+    }
+    return text;
+  }
+
   std::string anyCase(std::string name) {
     for (char& c : name) {
       if (upTo(1) == 0 && c >= 'a' && c <= 'z') c = static_cast<char>(c - ('a' - 'A'));

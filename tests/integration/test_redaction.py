@@ -140,14 +140,14 @@ class Redaction(LabCase):
     def test_what_redaction_forbids(self):
         sidecar = self.sidecar("--redact-header", "Authorization")
         for query, key in (("format=pcap", "format"), ("protocol=udp", "protocol"),
-                           ("midstream=raw", "midstream"), ("header=AUTHORIZATION:x", "header"),
+                           ("midstream=raw", "midstream"), ("h2=raw", "h2"), ("header=AUTHORIZATION:x", "header"),
                            ("percent=5&by=header:authorization", "by"),
                            ("redact=cookie:a&header=cookie:a", "header"),
                            ("redact=cookie:a&percent=5&by=cookie:a", "by")):
             answer = sidecar.call("GET", f"/v1/stream?port={APP_PORT}&{query}")
             self.assertEqual((answer.status, answer.json()["key"]), (403, key), query)
             self.assertIn("redact", answer.json()["detail"])
-        self.assertEqual(len(sidecar.log_lines(audit="refusal", status=403)), 7)
+        self.assertEqual(len(sidecar.log_lines(audit="refusal", status=403)), 8)
 
     def test_a_mark_is_never_mirrored_again(self):
         self.nginx()

@@ -128,6 +128,22 @@ class Responses(LabCase):
         self.assertEqual(report["verdict"], "2 of 2 requests delivered; "
                                             "1 of 2 responses missing: unanswered 1")
 
+    def test_responses_are_redacted(self):
+        self.app(bodies=lambda path: json.dumps({"path": path, "token": "geheim"}).encode())
+        sidecar = self.sidecar()
+        streams = [self.stream(sidecar, redact="json:$.token"),
+                   CurlStream(self, sidecar, port=APP_PORT, format="frames", responses="1",
+                              redact="json:$..token")]
+        self.pipeline(["/plain/1", "/chunked/2", "/close/3"])
+        for stream in streams:
+            wait_until(lambda: self.account(sidecar, stream.mirror)["delivered"] == 3, "three")
+            self.delete(sidecar, stream.mirror)
+            stream.wait_end()
+            self.assertEqual(stream.output().count(b"redacted"), 3, stream.output())
+            self.assertNotIn(b"geheim", stream.output())
+        self.assertEqual([json.loads(r["body"])["path"] for r in self.of(streams[0])],
+                         ["/plain/1", "/chunked/2", "/close/3"])
+
     def test_what_is_not_http_is_open_data_and_close(self):
         program = self.recorder((POD4, APP_PORT), namespace=self.lab.pod)
         sidecar = self.sidecar()

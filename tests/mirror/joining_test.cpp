@@ -108,7 +108,7 @@ TEST_P(JoiningTest, ABusyConnectionIsJoinedAtItsFirstAnsweredRequestAndNowhereEl
   const bool ofRequests = chance(50);
   if (ofRequests) spec.requests.probes = true;
   start(spec);
-  mirror_->beginBatch(clock_.now());  // It is awake.
+  mirror_->beginBatch(clock_.now());                     // It is awake.
   clock_.advance(std::chrono::milliseconds(upTo(700)));  // Less than the silence of the rule.
   TcpClient client;
   client.isn = static_cast<std::uint32_t>(random_());

@@ -167,6 +167,24 @@ TEST_F(Responses, AClientThatHasSentFinGetsItsAnswerAllTheSame) {
   EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET / 200 late"));
 }
 
+TEST_F(Responses, AnEndThatIsNeverSeenIsGivenUpAfterAWhile) {
+  start();
+  Talk talk;
+  open(talk);
+  feed(talk.ask(get("/")));
+  feed(talk.fin());
+  sink_->settleClosed();
+  mirror_->flush(clock_.now());
+  clock_.advance(std::chrono::minutes(4));
+  EXPECT_LE(mirror_->flush(clock_.now()), clock_.now() + std::chrono::seconds(30));
+  EXPECT_EQ(account().open, 1U);
+  clock_.advance(std::chrono::minutes(2));
+  EXPECT_EQ(mirror_->flush(clock_.now()), clock_.now() + std::chrono::seconds(30));
+  EXPECT_EQ(account().skippedFor(Reason::kUnanswered), 1U);
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_EQ(mirror_->flush(clock_.now()), TimePoint::max()) << "nothing waits";
+}
+
 TEST_F(Responses, ResetsAndEndsLeaveRequestsUnanswered) {
   start();
   Talk client(1);

@@ -62,7 +62,9 @@ std::string say(const wire::Ledger& ledger, bool ended = false) {
 /// What only packets are skipped for, and what a verdict never names.
 bool isOfConnections(Reason reason) {
   constexpr std::array kOthers = {Reason::kKernelDrop, Reason::kDuplicate, Reason::kFragment,
-                                  Reason::kTruncated, Reason::kEmpty};
+                                  Reason::kTruncated, Reason::kEmpty,
+                                  // Of responses.
+                                  Reason::kUnanswered};
   return std::find(kOthers.begin(), kOthers.end(), reason) == kOthers.end();
 }
 
@@ -97,6 +99,17 @@ TEST(VerdictTable, HasTheSentencesWithoutAReason) {
   filtered.connections.skip(Reason::kFiltered, 3);
   EXPECT_TRUE(stands(say(filtered)));
   EXPECT_FALSE(stands("something else"));
+}
+
+TEST(VerdictTable, HasTheSentenceOfResponses) {
+  wire::Ledger ledger;
+  ledger.requests.seen = ledger.requests.delivered = 5;
+  ledger.responses.emplace();
+  ledger.responses->seen = ledger.responses->delivered = 2;
+  EXPECT_EQ(say(ledger).find("response"), std::string::npos) << "nothing is missing";
+  ledger.responses->skip(Reason::kUnanswered, 3);
+  const std::string text = say(ledger);
+  EXPECT_TRUE(stands(text.substr(text.find("; ") + 2))) << text;
 }
 
 TEST(VerdictTable, HasTheSentencesOfPackets) {

@@ -185,6 +185,11 @@ TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   const http::PairedResponse response = paired();
   ASSERT_EQ(sink_->responses()->response(info(&response)), Reason::kNone);
   EXPECT_EQ(sink_->responses()->response(info(&response)), Reason::kFiltered) << "once";
+  // Answered while an editor held it back: where it then begins, nothing is waited for.
+  mirror::ResponseInfo early = info(&response);
+  early.request = 9;
+  EXPECT_EQ(sink_->responses()->response(early), Reason::kFiltered);
+  sink_->beginRequest({6, 9}, {head, WallTime()});
   mirror::ResponseInfo missing = info(nullptr, Reason::kUnanswered);
   missing.request = 5;
   ASSERT_EQ(sink_->responses()->response(missing), Reason::kNone);
@@ -204,15 +209,17 @@ TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   } last;
   const std::string bytes = read();
   wire::FrameDecoder(last).feed(test::bytesOf(bytes));
-  ASSERT_EQ(last.seen.size(), 2U);
+  ASSERT_EQ(last.seen.size(), 3U);
   EXPECT_EQ(last.seen[0].connection, 7U);
   EXPECT_EQ(last.seen[0].request, 2U) << "its place in this stream, not its number";
   EXPECT_EQ(last.seen[0].status, 200);
   EXPECT_EQ(last.seen[0].latency, response.latency);
   EXPECT_EQ(last.seen[0].bodyBytes, 4U);
-  EXPECT_THAT(last.texts, ElementsAre(response.head, response.body, "", ""));
-  EXPECT_EQ(last.seen[1].request, 3U);
-  EXPECT_EQ(last.seen[1].missing, Reason::kUnanswered);
+  EXPECT_THAT(last.texts, ElementsAre(response.head, response.body, "", "", "", ""));
+  EXPECT_EQ(last.seen[1].request, 4U);
+  EXPECT_EQ(last.seen[1].missing, Reason::kFiltered);
+  EXPECT_EQ(last.seen[2].request, 3U);
+  EXPECT_EQ(last.seen[2].missing, Reason::kUnanswered);
   sink_->flush(clock_.now());
   EXPECT_THAT(recorder_.responses, ElementsAre(Reason::kNone));
 }
