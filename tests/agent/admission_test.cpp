@@ -183,13 +183,26 @@ TEST(Admission, RefusesARingOrABudgetThatWouldNotFit) {
   EXPECT_THAT(problem.what(), HasSubstr("its memory limit is 48 MiB"));
 }
 
-TEST(Admission, CountsTheRegularExpressionsOfAllMirrors) {
+TEST(Admission, EightMirrorsThatRedactFitTheDefaultLimit) {
   Settings settings;
   settings.memory.limitBytes = 96 << 20;
+  wire::MirrorSpec spec;
+  spec.redact = {"authorization"};
+  EXPECT_NO_THROW(admitOneMore(settings, std::vector<Neighbour>(7, {"ana", spec}), spec));
+  settings.memory.limitBytes -= 1;
+  EXPECT_EQ(problemOf([&] {
+              admitOneMore(settings, std::vector<Neighbour>(7, {"ana", spec}), spec);
+            }).status(),
+            503);
+}
+
+TEST(Admission, CountsTheRegularExpressionsOfAllMirrors) {
+  Settings settings;
+  settings.memory.limitBytes = 104 << 20;
   wire::MirrorSpec greedy;
   greedy.requests.path = "^/a";
   for (int i = 0; i < 16; ++i) greedy.requests.headers.push_back({"x", "y"});
-  // With 85 MiB for eight plain mirrors there is room for the 4.25 MiB of two such ones.
+  // With 93 MiB for eight plain mirrors there is room for the 4.25 MiB of two such ones.
   const auto others = [&](std::size_t count) {
     std::vector<Neighbour> neighbours = ownedBy(std::vector<std::string_view>(7 - count, "ana"));
     for (std::size_t i = 0; i < count; ++i) neighbours.push_back({"bob", greedy});
