@@ -23,7 +23,8 @@ TEST(Completion, OffersTargetsAndTheirPorts) {
   cluster.addDeployment("web-a\n");
   EXPECT_EQ(completed(cluster, {""}),
             "pcap\twrite packets\nexec\tstart a program and mirror its ports\n"
-            "pod/db-0\npod/web-a\ndeploy/web\n:4\n");
+            "attach\tbring an agent into a pod that has none\ndetach\tend your mirrors in a pod\n"
+            "list\twho is awake where\npod/db-0\npod/web-a\ndeploy/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"pcap", "pod/w"}), "pod/web-a\n:4\n");
   EXPECT_EQ(completed(cluster, {"deployment/"}), "deployment/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"node/"}), ":4\n");
