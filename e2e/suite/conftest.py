@@ -81,8 +81,9 @@ def own_cluster(on_node):
 
 
 # From the thin thread to what breaks the installation, takes it away, or begins without one.
-ORDER = ("install", "injection", "asleep", "developer", "http", "unnoticed", "pod_security", "workloads",
-         "known_causes", "two_developers", "attach", "node_job", "faults", "upgrade", "readme")
+ORDER = ("install", "injection", "asleep", "developer", "exec", "http", "unnoticed", "pod_security",
+         "workloads", "known_causes", "two_developers", "attach", "node_job", "faults", "upgrade",
+         "readme")
 
 
 def pytest_collection_modifyitems(items):
