@@ -8,11 +8,11 @@ BUILDS := release asan tsan fuzz
 # Only what apt-get knows by the same name on Debian 12 and Ubuntu 24.04.
 PACKAGES := \
   g++ cmake ninja-build ccache mold pkg-config git \
-  libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev libre2-dev \
+  libpoco-dev libssl-dev libpcap-dev libcap-dev libboost-program-options-dev libre2-dev libnghttp2-dev \
   libseccomp-dev prometheus-cpp-dev rapidjson-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
-  python3 python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl wrk tshark tcpdump jq \
+  python3 python3-grpcio python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl nghttp2-client nghttp2-server wrk tshark tcpdump jq \
   iproute2 libcap2-bin openssl util-linux procps netcat-openbsd nghttp2-client nodejs
 
 # For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.

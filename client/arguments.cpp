@@ -105,7 +105,7 @@ wire::MirrorSpec specOf(const po::variables_map& values, const Arguments& argume
   for (const PortPair& pair : arguments.pairs) {
     query.emplace_back("port", std::to_string(pair.remote));
   }
-  for (const char* name : {"protocol", "ttl", "midstream"}) {
+  for (const char* name : {"protocol", "ttl", "midstream", "h2"}) {
     if (const auto value = textOf(values, name)) query.emplace_back(name, *value);
   }
   if (values.count("source") != 0) {

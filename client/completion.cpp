@@ -172,6 +172,7 @@ void completeValue(Completion& completion, const std::string& option, const Clus
   static const std::map<std::string, std::vector<std::string>> kWords = {
       {"protocol", {"tcp", "udp"}},
       {"midstream", {"http", "raw"}},
+      {"h2", {"requests", "raw"}},
       {"output", {"text", "json"}},
       {"method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "safe"}},
       {"by", {"header:", "cookie:", "trace"}},

@@ -68,6 +68,13 @@ Poco::JSON::Object::Ptr localJson(const LocalAccount& local) {
   account->set("seen", Poco::UInt64{local.connections.seen});
   account->set("delivered", Poco::UInt64{local.connections.delivered});
   account->set("skipped", skippedJson(local.connections.skipped));
+  if (local.requests.seen != 0) {
+    Poco::JSON::Object::Ptr requests = new Poco::JSON::Object;
+    requests->set("seen", Poco::UInt64{local.requests.seen});
+    requests->set("delivered", Poco::UInt64{local.requests.delivered});
+    requests->set("skipped", skippedJson(local.requests.skipped));
+    account->set("http2_requests", requests);
+  }
   account->set("bytes", Poco::UInt64{local.bytes});
   return account;
 }
@@ -90,7 +97,9 @@ std::string accountText(const char* name, const wire::Account& account) {
 }
 
 std::string localText(const char* name, const LocalAccount& local) {
-  return accountText(name, local.connections) + ", " + formatBytes(local.bytes) + " written";
+  std::string text = accountText(name, local.connections);
+  if (local.requests.seen != 0) text += accountText("; HTTP/2 requests: ", local.requests);
+  return text + ", " + formatBytes(local.bytes) + " written";
 }
 
 }  // namespace
@@ -246,7 +255,7 @@ void Display::endedText(const std::optional<Report>& report, const LocalAccount*
     ledgerText(ledger);
     line("verdict: " + report->verdict);
   }
-  if (local == nullptr || (report && complete(local->connections))) return;
+  if (local == nullptr || (report && local->complete())) return;
   line(localText("locally: connections: ", *local));
 }
 
@@ -269,7 +278,7 @@ void Display::podEnded(const std::string& name, const Tally& tally, const std::s
        (tally.mirrors == 1 ? "the mirror has ended"
                            : std::to_string(tally.mirrors) + " mirrors have ended"));
   if (tally.mirrors > tally.unaccounted) ledgerText(tally.ledger);
-  if (tally.unaccounted != 0 || !complete(tally.local.connections)) {
+  if (tally.unaccounted != 0 || !tally.local.complete()) {
     line(localText("  locally:     ", tally.local));
   }
   if (!verdict.empty()) line("  verdict:     " + verdict);

@@ -32,7 +32,10 @@ void Inquiry::tend() {
   endpoint_.tend();
   switch (endpoint_.state()) {
     case Endpoint::State::kOpening:
-      if (clock_.now() >= deadline_) fail("kubectl port-forward does not come to listen", true);
+      if (clock_.now() < deadline_) return;
+      // What failed before tells more than that it takes long now.
+      fail(lastTrouble_.empty() ? "kubectl port-forward does not come to listen" : lastTrouble_,
+           true);
       return;
     case Endpoint::State::kOpen:
       return ask();
@@ -83,6 +86,7 @@ void Inquiry::fail(const std::string& sentence, bool forGood) {
     trouble_ = sentence.empty() ? "no answer" : sentence;
     return;
   }
+  lastTrouble_ = sentence;
   opened_ = false;
   openAt_ = clock_.now() + kPause;
 }

@@ -45,6 +45,7 @@ class Inquiry {
   TimePoint openAt_;
   std::optional<std::string> answer_;
   std::string trouble_;
+  std::string lastTrouble_;  // Of what was tried again.
 
   // Written by task_, read after it is done.
   struct Outcome {

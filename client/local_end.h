@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/reason.h"
+#include "wire/frames.h"
 
 namespace dormouse::client {
 
@@ -20,6 +21,8 @@ class LocalEndListener {
   /// Nobody takes connections or datagrams at the local port; `detail` is what the system says.
   /// onLocalDone follows, for UDP when the flow is over.
   virtual void onLocalRefused(std::uint64_t connection, const std::string& detail) = 0;
+  /// The fate of one HTTP/2 request that came whole.
+  virtual void onLocalRequest(Reason fate) = 0;
   /// The local program took `bytes`.
   virtual void onLocalWritten(std::uint64_t bytes) = 0;
   /// TCP: the next bytes that the local program has sent; none: it has closed its side in order.
@@ -33,6 +36,10 @@ class LocalEnd {
   virtual ~LocalEnd() = default;
   /// The next bytes, or one datagram. They are copied or written.
   virtual void write(std::span<const std::uint8_t> bytes) = 0;
+  /// The next part of a request, in place of write(). Only where requests are expected.
+  virtual void request(const wire::RequestFrame&) {}
+  /// To be called after a round in which parts came.
+  virtual void flush() {}
   /// The original came to its own end: pass that on once everything is written.
   virtual void finish() = 0;
   /// The original was cut for that reason: write what came, then end so that it is no clean end.

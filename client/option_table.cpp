@@ -59,7 +59,10 @@ po::options_description visibleOptions() {
       ("ttl", po::value<std::string>()->value_name("30m"),
        "end after this time; the sidecar's default unless given")  //
       ("midstream", po::value<std::string>()->value_name("http|raw"),
-       "connections that are open already: from their next HTTP request (http) or byte (raw)");
+       "connections that are open already: from their next HTTP request (http) or byte (raw)")  //
+      ("h2", po::value<std::string>()->value_name("requests|raw"),
+       "HTTP/2: request by request, as the local program wants it, unless given; or the bytes "
+       "themselves (raw)");
   po::options_description local("The local end");
   local.add_options()                                                                      //
       ("to-host", po::value<std::string>()->value_name("HOST"), "127.0.0.1 unless given")  //

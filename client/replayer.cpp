@@ -1,7 +1,9 @@
 #include "client/replayer.h"
 
 #include "client/local_connection.h"
+#include "client/local_http2.h"
 #include "client/local_udp.h"
+#include "client/tally.h"
 
 namespace dormouse::client {
 namespace {
@@ -11,8 +13,20 @@ constexpr Nanos kLingerAfterEnd = std::chrono::seconds(2);
 constexpr Nanos kCheckEvery = std::chrono::milliseconds(500);
 // As many as a sidecar's connection table holds at most; twice, as its closes may lag behind.
 constexpr std::size_t kMostConnections = 2 << 16;
+// Unfinished ones of one connection; as many as a sidecar's parser holds at most, twice.
+constexpr std::size_t kMostRequests = 2 << 10;
 
 }  // namespace
+
+bool LocalAccount::complete() const {
+  return client::complete(connections) && client::complete(requests);
+}
+
+void LocalAccount::add(const LocalAccount& more) {
+  client::add(connections, more.connections);
+  client::add(requests, more.requests);
+  bytes += more.bytes;
+}
 
 Replayer::Replayer(LocalPorts& ports, EventLoop& loop, const Clock& clock, ResponseMatcher* matcher)
     : ports_(ports),
@@ -37,12 +51,17 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
   ++account_.connections.open;
   Entry& entry = place->second;
   entry.target = target;
-  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp) {
+  entry.http2 = frame.http2;
+  // Only answers of HTTP/1 are compared.
+  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp && !frame.http2) {
     matcher_->open(frame.connection);
   }
   LocalEndListener& listener = *this;
   if (frame.protocol == wire::Protocol::kUdp) {
     entry.end = std::make_unique<LocalUdp>(frame.connection, *target, loop_, listener);
+  } else if (frame.http2) {
+    entry.end = std::make_unique<LocalHttp2>(frame.connection, *target, loop_, clock_, ports_.cap(),
+                                             listener);
   } else {
     entry.end = std::make_unique<LocalConnection>(frame.connection, *target, loop_, clock_,
                                                   ports_.cap(), listener);
@@ -51,8 +70,39 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
 
 void Replayer::onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) {
   Entry& entry = entryOf(connection, "data");
+  if (entry.http2) throw wire::FrameError("the stream brings data of an HTTP/2 connection");
   if (matcher_ != nullptr) matcher_->request(connection, bytes);
   if (entry.end) entry.end->write(bytes);
+}
+
+void Replayer::onRequest(const wire::RequestFrame& frame) {
+  Entry& entry = entryOf(frame.connection, "a request");
+  if (!entry.http2) {
+    throw wire::FrameError("the stream brings a request of a connection that is not HTTP/2");
+  }
+  const bool begins = frame.part == wire::RequestPart::kHead;
+  // The client may give up waiting for an answer after the end, or of what was not selected.
+  const bool cancels = frame.part == wire::RequestPart::kCancel;
+  if (!cancels && begins != (entry.requests.count(frame.request) == 0)) {
+    throw wire::FrameError(begins ? "the stream begins a request twice"
+                                  : "the stream brings a part of a request that has not begun");
+  }
+  if (begins && entry.requests.size() >= kMostRequests) {
+    throw wire::FrameError("the stream begins more requests than a sidecar can hold");
+  }
+  if (begins) entry.requests.insert(frame.request);
+  const bool ends = frame.part == wire::RequestPart::kEnd;
+  if (ends || cancels) entry.requests.erase(frame.request);
+  if (ends) {
+    ++account_.requests.seen;
+    ++account_.requests.open;
+  }
+  if (!entry.end) {
+    if (ends) account_.requests.settle(Reason::kSinkClosed);
+    return;
+  }
+  entry.end->request(frame);
+  if (!std::exchange(entry.touched, true)) touched_.push_back(frame.connection);
 }
 
 void Replayer::onClose(const wire::CloseFrame& frame) {
@@ -102,9 +152,9 @@ void Replayer::onLocalDone(std::uint64_t connection, Reason fate) {
     matcher_->localEnded(connection, fate == Reason::kNone ? Reason::kUnanswered : fate);
   }
   account_.connections.settle(fate);
+  const auto entry = entries_.find(connection);
   // The end may still be in its constructor or in a call from its own handler: tend() destroys it.
   done_.push_back(connection);
-  const auto entry = entries_.find(connection);
   if (fate == Reason::kNone && entry != entries_.end()) {
     ports_.noteTaken(*entry->second.target);
   }
@@ -114,7 +164,17 @@ void Replayer::onLocalRefused(std::uint64_t connection, const std::string& detai
   ports_.noteRefused(*entries_.at(connection).target, detail);
 }
 
+void Replayer::onLocalRequest(Reason fate) {
+  account_.requests.settle(fate);
+}
+
 void Replayer::tend(TimePoint now) {
+  for (const std::uint64_t connection : std::exchange(touched_, {})) {
+    const auto entry = entries_.find(connection);
+    if (entry == entries_.end()) continue;
+    entry->second.touched = false;
+    if (entry->second.end) entry->second.end->flush();
+  }
   if (now >= nextCheck_) {
     nextCheck_ = now + kCheckEvery;
     for (auto& [connection, entry] : entries_) {

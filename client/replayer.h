@@ -4,6 +4,7 @@
 #include <Poco/Net/SocketAddress.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,7 +21,12 @@ namespace dormouse::client {
 /// What the client itself did with what the stream brought.
 struct LocalAccount {
   wire::Account connections;  // seen: opened by the stream.
+  wire::Account requests;     // Of HTTP/2 alone; seen: the stream brought their end.
   std::uint64_t bytes = 0;    // Taken by local programs.
+
+  /// Nothing was lost here.
+  bool complete() const;
+  void add(const LocalAccount& more);
 };
 
 /// Opens one local connection per mirrored one. One thread only. A local end's failure is that
@@ -33,6 +39,7 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
 
   void onOpen(const wire::OpenFrame& frame) override;
   void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
+  void onRequest(const wire::RequestFrame& frame) override;
   void onClose(const wire::CloseFrame& frame) override;
   void onLedger(std::string_view json) override;
   void onHeartbeat() override {}
@@ -56,11 +63,15 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
   struct Entry {
     std::unique_ptr<LocalEnd> end;  // Null once it is over.
     const Poco::Net::SocketAddress* target = nullptr;
-    bool closed = false;  // The stream has closed it.
+    bool closed = false;               // The stream has closed it.
+    bool http2 = false;                // It brings requests.
+    bool touched = false;              // It stands in touched_.
+    std::set<std::uint32_t> requests;  // That have begun and are not over.
   };
 
   void onLocalDone(std::uint64_t connection, Reason fate) override;
   void onLocalRefused(std::uint64_t connection, const std::string& detail) override;
+  void onLocalRequest(Reason fate) override;
   void onLocalWritten(std::uint64_t bytes) override { account_.bytes += bytes; }
   void onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
   Entry& entryOf(std::uint64_t connection, const char* record);
@@ -70,7 +81,8 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
   const Clock& clock_;
   ResponseMatcher* const matcher_;
   std::unordered_map<std::uint64_t, Entry> entries_;
-  std::vector<std::uint64_t> done_;  // Ends that are over, to be destroyed by tend().
+  std::vector<std::uint64_t> touched_;  // Ends that have got requests since tend().
+  std::vector<std::uint64_t> done_;     // Ends that are over, to be destroyed by tend().
   LocalAccount account_;
   std::string ledgerJson_;
   Nanos linger_;

@@ -53,8 +53,7 @@ void Session::tend() {
       ++mirror;
       continue;
     }
-    add(tally_.local.connections, (*mirror)->account().connections);
-    tally_.local.bytes += (*mirror)->account().bytes;
+    tally_.local.add((*mirror)->account());
     mirror = draining_.erase(mirror);
   }
   if (endpoint_) endpoint_->tend();
@@ -319,12 +318,8 @@ TimePoint Session::nextAt() const {
 
 Tally Session::tally() const {
   Tally sum = tally_;
-  const auto addLocal = [&sum](const StreamMirror& mirror) {
-    add(sum.local.connections, mirror.account().connections);
-    sum.local.bytes += mirror.account().bytes;
-  };
-  for (const auto& mirror : draining_) addLocal(*mirror);
-  if (mirror_) addLocal(*mirror_);
+  for (const auto& mirror : draining_) sum.local.add(mirror->account());
+  if (mirror_) sum.local.add(mirror_->account());
   return sum;
 }
 
@@ -336,7 +331,7 @@ ExitCode Session::code() const {
 
 std::string Session::verdict() const {
   const Tally sum = tally();
-  const bool plain = sum.mirrors == 1 && sum.interruptions == 0 && complete(sum.local.connections);
+  const bool plain = sum.mirrors == 1 && sum.interruptions == 0 && sum.local.complete();
   return plain && report_ ? report_->verdict : sum.verdict("");
 }
 

@@ -39,8 +39,7 @@ void add(wire::Ledger& to, const wire::Ledger& more) {
 
 void Tally::add(const Tally& more) {
   client::add(ledger, more.ledger);
-  client::add(local.connections, more.local.connections);
-  local.bytes += more.local.bytes;
+  local.add(more.local);
   mirrors += more.mirrors;
   unaccounted += more.unaccounted;
   interruptions += more.interruptions;
@@ -48,8 +47,7 @@ void Tally::add(const Tally& more) {
 }
 
 bool Tally::complete() const {
-  return unaccounted == 0 && interruptions == 0 && client::complete(ledger) &&
-         client::complete(local.connections);
+  return unaccounted == 0 && interruptions == 0 && client::complete(ledger) && local.complete();
 }
 
 std::string Tally::verdict(const std::string& from) const {
@@ -61,6 +59,10 @@ std::string Tally::verdict(const std::string& from) const {
                                  : std::to_string(local.connections.delivered) + " of " +
                                        counted(wanted, "connection") + " delivered";
   if (!from.empty()) text += " from " + from;
+  if (!client::complete(local.requests)) {
+    text += "; " + std::to_string(local.requests.delivered) + " of " +
+            counted(local.requests.seen, "HTTP/2 request") + " taken by the local program";
+  }
   if (interruptions != 0) {
     text +=
         "; not mirrored for " + formatSpan(away) + " in " + counted(interruptions, "interruption");

@@ -23,6 +23,7 @@ class Encoder final : public FrameHandler {
   void onData(std::uint64_t connection, std::span<const std::uint8_t> payload) override {
     appendData(bytes, connection, payload);
   }
+  void onRequest(const RequestFrame& frame) override { appendRequest(bytes, frame); }
   void onClose(const CloseFrame& frame) override { appendClose(bytes, frame); }
   void onLedger(std::string_view json) override { appendLedger(bytes, json); }
   void onHeartbeat() override { appendHeartbeat(bytes); }

@@ -22,6 +22,7 @@ LICENSES = {
     "glibc": "LGPL-2.1-or-later",
     "libcap2": "BSD-3-Clause OR GPL-2.0-only",
     "libpcap": "BSD-3-Clause",
+    "nghttp2": "MIT",
     "openssl": "Apache-2.0",
     "pcre3": "BSD-3-Clause",
     "poco": "BSL-1.0",

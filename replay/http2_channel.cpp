@@ -65,7 +65,11 @@ void Http2Channel::end(std::uint32_t number, Http2Fields trailers) {
 
 void Http2Channel::cancel(std::uint32_t number) {
   Http2Request* const request = find(number);
-  if (request == nullptr) return;
+  if (request == nullptr || request->sent) {
+    for (const auto& leg : legs_) leg->session().forgo(number);
+    return;
+  }
+  if (request->whole) return;  // What was asked for is asked for here, too.
   if (request->leg != nullptr) request->leg->session().reset(*request);
   erase(number);
 }
@@ -132,12 +136,12 @@ void Http2Channel::onLegEvent(Http2Leg&) {
 void Http2Channel::pump() {
   if (std::exchange(pumping_, true)) return;
   // A leg that ends leaves requests to the next one, whose connecting may fail at once.
-  for (std::size_t turn = 0; turn <= kMaxLegs; ++turn) {
+  bool ended = true;
+  for (std::size_t turn = 0; ended && turn <= kMaxLegs; ++turn) {
+    sweep();
     submit();
     for (const auto& leg : legs_) leg->pump();
-    const std::size_t before = legs_.size();
-    sweep();
-    if (legs_.size() == before) break;
+    ended = std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) { return leg->ended(); });
   }
   pumping_ = false;
   if (finishing_) conclude();
@@ -155,7 +159,8 @@ void Http2Channel::submit() {
       pending_.pop_front();
       continue;
     }
-    if (current() == nullptr && !connect()) return losePending(Reason::kSinkRefused);
+    const Reason refused = current() == nullptr ? connect() : Reason::kNone;
+    if (refused != Reason::kNone) return losePending(refused);
     Http2Leg& leg = *legs_.back();
     if (leg.ended() || !leg.session().accepts()) return;
     pending_.pop_front();
@@ -164,23 +169,20 @@ void Http2Channel::submit() {
   }
 }
 
-bool Http2Channel::connect() {
+Reason Http2Channel::connect() {
   const TimePoint now = context_.clock.now();
-  if (now < retryAt_) return false;
+  if (now < retryAt_) return Reason::kSinkRefused;
   if (!legs_.empty() && !legs_.back()->ended() && legs_.back()->session().begun() == 0) {
     // It says goodbye before it has taken anything: the next one would, too.
     noteNotTaken(*legs_.back(), ECONNRESET);
-    return false;
+    return Reason::kSinkRefused;
   }
   const std::optional<Endpoint> to = owner_.nextEndpoint();
   if (!to) {
     retryAt_ = now + kBackoff;
-    return false;
+    return Reason::kSinkRefused;
   }
-  if (!context_.memory.take(Http2Session::kMemory)) {
-    losePending(Reason::kOverBudget);
-    return true;
-  }
+  if (!context_.memory.take(Http2Session::kMemory)) return Reason::kOverBudget;
   if (legs_.size() >= kMaxLegs) {
     bury(*legs_.front());
     legs_.erase(legs_.begin());
@@ -189,7 +191,7 @@ bool Http2Channel::connect() {
                                              static_cast<Http2LegOwner&>(*this)));
   connectBy_ = now + context_.options.connectTimeout;
   legs_.back()->connect(*to, context_.options.sendBuffer);
-  return true;
+  return Reason::kNone;
 }
 
 void Http2Channel::losePending(Reason reason) {
@@ -235,7 +237,7 @@ void Http2Channel::bury(Http2Leg& leg) {
       lose(request, Reason::kSinkClosed);
     }
   }
-  context_.memory.give(Http2Session::kMemory);
+  context_.memory.give(Http2Session::kMemory + leg.takeCharge());
 }
 
 void Http2Channel::finish() {
@@ -259,6 +261,14 @@ void Http2Channel::conclude() {
     return pump();
   }
   if (legs_.empty()) fate_ = delivered_ ? Reason::kNone : lastLoss_;
+}
+
+std::vector<std::uint32_t> Http2Channel::undelivered() const {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& [number, request] : requests_) {
+    if (request.whole) numbers.push_back(number);
+  }
+  return numbers;
 }
 
 TimePoint Http2Channel::deadline() const {

@@ -81,6 +81,7 @@ class Http2Channel final : private Http2LegOwner {
   void begin(std::uint32_t number, Http2Fields head);
   void body(std::uint32_t number, std::span<const std::uint8_t> bytes);
   void end(std::uint32_t number, Http2Fields trailers);
+  /// It is broken off; or it is whole, and nobody waits for its answer.
   void cancel(std::uint32_t number);
   /// Sends what can be sent. To be called after a batch of the calls above, and of finish().
   void pump();
@@ -95,6 +96,11 @@ class Http2Channel final : private Http2LegOwner {
   /// After finish(), once there is nothing left to do: kNone, some requests were delivered, or
   /// there were none; else why the last one was not.
   std::optional<Reason> fate() const { return fate_; }
+
+  /// No request waits for its fate.
+  bool idle() const { return requests_.empty(); }
+  /// The whole requests that do.
+  std::vector<std::uint32_t> undelivered() const;
 
   using RequestFate = std::pair<std::uint32_t, Reason>;
   /// What has become known since the last call.
@@ -118,7 +124,8 @@ class Http2Channel final : private Http2LegOwner {
   void submit();
   /// The leg that takes new requests; null: there is none.
   Http2Leg* current();
-  bool connect();
+  /// Adds a leg; else why not.
+  Reason connect();
   void losePending(Reason reason);
   void noteNotTaken(const Http2Leg& leg, int error);
   /// Removes legs that are over, and settles what they leave behind.

@@ -35,9 +35,9 @@ void Http2Leg::timeOut() {
 void Http2Leg::pump() {
   if (state_ != State::kOpen) return;
   while (true) {
-    if (out_.empty() && !session_.produce(out_, kOutput)) return end(State::kBroken, EPROTO);
+    if (out_.empty() && !session_.produce(out_, kOutput)) return lose(EPROTO);
     if (out_.empty()) {
-      if (session_.over()) return end(State::kOver);
+      if (session_.over()) return session_.ready() ? end(State::kOver) : lose(EPROTO);
       break;
     }
     const ssize_t n = ::send(socket_.fd(), out_.data() + outSent_, out_.size() - outSent_,
@@ -45,7 +45,7 @@ void Http2Leg::pump() {
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) break;
-      return end(State::kBroken, errno);
+      return lose(errno);
     }
     outSent_ += static_cast<std::size_t>(n);
     written_ += static_cast<std::uint64_t>(n);
@@ -55,7 +55,7 @@ void Http2Leg::pump() {
       outSent_ = 0;
       owner_.onOutputFree(std::exchange(charge_, 0));
       // Only then the session says which frames it has sent.
-      if (!session_.produce(out_, kOutput)) return end(State::kBroken, EPROTO);
+      if (!session_.produce(out_, kOutput)) return lose(EPROTO);
     }
     settleMarks();
   }
@@ -79,7 +79,7 @@ void Http2Leg::onEvents(std::uint32_t events) {
       state_ = State::kOpen;
     }
   } else if ((events & EPOLLERR) != 0) {
-    end(session_.ready() ? State::kBroken : State::kRefused, socket_.takeError());
+    lose(socket_.takeError());
   } else if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) {
     receive();
   }
@@ -92,16 +92,21 @@ void Http2Leg::receive() {
   const ssize_t n = ::recv(socket_.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
     if (errno == EAGAIN || errno == EINTR) return;
-    return end(session_.ready() ? State::kBroken : State::kRefused, errno);
+    return lose(errno);
   }
   if (n == 0) {
-    // Before it has said a word: whatever listens there does not speak HTTP/2.
-    if (!session_.ready()) return end(State::kRefused, EPROTO);
-    return end(session_.streams() == 0 ? State::kOver : State::kBroken, ECONNRESET);
+    if (session_.ready() && session_.streams() == 0) return end(State::kOver);
+    return lose(ECONNRESET);
   }
   const auto count = static_cast<std::size_t>(n);
   if (session_.receive(std::span<const std::uint8_t>(buffer).first(count))) return;
-  end(session_.ready() ? State::kBroken : State::kRefused, EPROTO);
+  lose(EPROTO);
+}
+
+void Http2Leg::lose(int error) {
+  // Before it has said a word of it: whatever listens there does not speak HTTP/2.
+  if (!session_.ready()) return end(State::kRefused, EPROTO);
+  end(State::kBroken, error);
 }
 
 void Http2Leg::end(State state, int error) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -47,6 +48,8 @@ class Http2Leg final : private EventHandler {
   void pump();
   /// Accounts for bytes of bodies that have gone into the output.
   void charge(std::size_t bytes) { charge_ += bytes; }
+  /// The bytes so charged that are still here; for whoever destroys the leg.
+  std::size_t takeCharge() { return std::exchange(charge_, 0); }
   /// That request ends with what the session has produced so far.
   void markSent(std::uint32_t number) { marks_.push_back({produced(), number}); }
   /// The handshake has taken too long.
@@ -71,6 +74,7 @@ class Http2Leg final : private EventHandler {
   void onEvents(std::uint32_t events) override;
   void receive();
   void settleMarks();
+  void lose(int error);
   void end(State state, int error = 0);
   std::uint64_t produced() const { return written_ + out_.size() - outSent_; }
 

@@ -12,6 +12,8 @@
 namespace dormouse::replay {
 namespace {
 
+// Beside what a sidecar takes for a head, HPACK's worst case and what a mirror may add.
+constexpr std::size_t kMaxHead = 256 << 10;
 constexpr std::int32_t kMaxWindow = std::numeric_limits<std::int32_t>::max();
 
 // nghttp2 takes the fields' bytes as not const, and changes nothing.
@@ -70,15 +72,18 @@ struct Http2Session::Callbacks {
     if (!std::exchange(request->headSent, true)) ++session.begun_;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     session.requests_.erase(frame->hd.stream_id);
+    session.unanswered_.emplace(request->number, frame->hd.stream_id);
     session.owner_.onSent(*request);
     return 0;
   }
 
-  static int onFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    // The stream of a request that nghttp2 will not begin (GOAWAY came first) is never closed.
+  static int onFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    // The stream of a request that nghttp2 will not begin is not always closed as well.
     const bool request =
         frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-    if (request) forget(self(user), frame->hd.stream_id, true);
+    const bool goodbye =
+        error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED || error == NGHTTP2_ERR_SESSION_CLOSING;
+    if (request) forget(self(user), frame->hd.stream_id, goodbye);
     return 0;
   }
 
@@ -89,7 +94,10 @@ struct Http2Session::Callbacks {
   }
 
   static void forget(Http2Session& session, std::int32_t stream, bool refused) {
-    --session.streams_;
+    const auto open = session.open_.find(stream);
+    if (open == session.open_.end()) return;
+    session.unanswered_.erase(open->second);
+    session.open_.erase(open);
     Http2Request* const request = find(session, stream);
     if (request == nullptr) return;
     session.requests_.erase(stream);
@@ -118,6 +126,7 @@ Http2Session::Http2Session(Http2SessionOwner& owner) : owner_(owner) {
     // What the program answers is not judged, only thrown away.
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_send_header_block_length(option, kMaxHead);
     error = nghttp2_session_client_new2(&session, callbacks, this, option);
   }
   nghttp2_option_del(option);
@@ -141,7 +150,7 @@ bool Http2Session::accepts() const {
   if (!ready_ || goingAway_ || !fault_.empty()) return false;
   const std::uint32_t most =
       nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return streams_ < std::min<std::size_t>(most, kMaxStreams) &&
+  return open_.size() < std::min<std::size_t>(most, kMaxStreams) &&
          nghttp2_session_check_request_allowed(session_.get()) != 0;
 }
 
@@ -159,7 +168,7 @@ void Http2Session::submit(Http2Request& request) {
   }
   request.stream = stream;
   requests_.emplace(stream, &request);
-  ++streams_;
+  open_.emplace(stream, request.number);
 }
 
 void Http2Session::resume(const Http2Request& request) {
@@ -170,6 +179,13 @@ void Http2Session::resume(const Http2Request& request) {
 void Http2Session::reset(Http2Request& request) {
   requests_.erase(request.stream);
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, request.stream, NGHTTP2_CANCEL);
+}
+
+void Http2Session::forgo(std::uint32_t number) {
+  const auto found = unanswered_.find(number);
+  if (found == unanswered_.end()) return;
+  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, found->second, NGHTTP2_CANCEL);
+  unanswered_.erase(found);
 }
 
 void Http2Session::close() {

@@ -49,7 +49,7 @@ class Http2Session {
   /// The program takes no more requests here (GOAWAY), those that it has go on.
   bool goingAway() const { return goingAway_; }
   /// Requests whose answer is not complete.
-  std::size_t streams() const { return streams_; }
+  std::size_t streams() const { return open_.size(); }
   /// Requests whose head is in the output, ever.
   std::uint64_t begun() const { return begun_; }
 
@@ -59,6 +59,8 @@ class Http2Session {
   void resume(const Http2Request& request);
   /// It is broken off: RST_STREAM. The session forgets it.
   void reset(Http2Request& request);
+  /// Nobody waits for the answer of a request that was sent: RST_STREAM, if there is one to come.
+  void forgo(std::uint32_t number);
   /// Says goodbye: GOAWAY.
   void close();
 
@@ -80,8 +82,9 @@ class Http2Session {
 
   Http2SessionOwner& owner_;
   std::unique_ptr<nghttp2_session, Free> session_;
-  std::unordered_map<std::int32_t, Http2Request*> requests_;  // Not yet sent whole, by stream.
-  std::size_t streams_ = 0;
+  std::unordered_map<std::int32_t, Http2Request*> requests_;    // Not yet sent whole, by stream.
+  std::unordered_map<std::uint32_t, std::int32_t> unanswered_;  // Sent whole: number, stream.
+  std::unordered_map<std::int32_t, std::uint32_t> open_;        // Streams submitted, not closed.
   std::uint64_t begun_ = 0;
   bool ready_ = false;
   bool goingAway_ = false;

@@ -17,7 +17,10 @@ constexpr std::size_t kResponseHeadBytes = kConnectionBytes + 4 + 2 + 8 + 8 + 4;
 constexpr std::size_t kMaxPayload = kMaxFrameBytes - 1 - kConnectionBytes;
 constexpr std::uint8_t kProtocolTcp = 6;  // IANA protocol numbers.
 constexpr std::uint8_t kProtocolUdp = 17;
+constexpr std::size_t kRequestHeadBytes = kConnectionBytes + 4 + 1;
+constexpr std::size_t kMaxRequestPayload = kMaxFrameBytes - 1 - kRequestHeadBytes;
 constexpr std::uint8_t kOpenFromStart = 1;
+constexpr std::uint8_t kOpenHttp2 = 2;
 constexpr std::uint8_t kCloseReset = 1;
 
 // Stores an integer big-endian and returns the place behind it. Unrolled, it is one instruction.
@@ -85,12 +88,65 @@ OpenFrame decodeOpen(std::span<const std::uint8_t> body, std::uint64_t offset) {
   }
   frame.protocol = protocol == kProtocolTcp ? Protocol::kTcp : Protocol::kUdp;
   const auto flags = take<std::uint8_t>(body);
-  if ((flags & ~kOpenFromStart) != 0) fail(offset, "an open record with unknown flags");
+  if ((flags & ~(kOpenFromStart | kOpenHttp2)) != 0) {
+    fail(offset, "an open record with unknown flags");
+  }
   frame.fromStart = (flags & kOpenFromStart) != 0;
+  frame.http2 = (flags & kOpenHttp2) != 0;
+  if (frame.http2 && frame.protocol != Protocol::kTcp) {
+    fail(offset, "an open record of HTTP/2 that is not TCP");
+  }
   frame.timestamp = WallTime(Nanos(take<std::int64_t>(body)));
   frame.client = takeEndpoint(body);
   frame.server = takeEndpoint(body);
   return frame;
+}
+
+Reason decodeReason(std::span<const std::uint8_t> body, const char* record, std::uint64_t offset) {
+  const auto reason = parseReason(asText(body));
+  if (!reason || *reason == Reason::kNone) {
+    fail(offset, std::string(record) + " with an unknown reason");
+  }
+  return *reason;
+}
+
+std::vector<FieldView> decodeFields(std::span<const std::uint8_t> body, std::uint64_t offset) {
+  const auto takeText = [&]() -> std::string_view {
+    if (body.size() < 4) fail(offset, "a request record that is cut within a field");
+    const auto length = take<std::uint32_t>(body);
+    if (length > body.size()) fail(offset, "a request record that is cut within a field");
+    const std::string_view text = asText(body.first(length));
+    body = body.subspan(length);
+    return text;
+  };
+  std::vector<FieldView> fields;
+  while (!body.empty()) {
+    const std::string_view name = takeText();
+    fields.push_back({name, takeText()});
+  }
+  return fields;
+}
+
+RequestFrame decodeRequest(std::span<const std::uint8_t> body, std::uint64_t offset) {
+  if (body.size() < kRequestHeadBytes) fail(offset, "a request record that is too short");
+  RequestFrame frame;
+  frame.connection = take<std::uint64_t>(body);
+  frame.request = take<std::uint32_t>(body);
+  const auto part = take<std::uint8_t>(body);
+  frame.part = static_cast<RequestPart>(part);
+  switch (frame.part) {
+    case RequestPart::kHead:
+    case RequestPart::kEnd:
+      frame.fields = decodeFields(body, offset);
+      return frame;
+    case RequestPart::kBody:
+      frame.bytes = body;
+      return frame;
+    case RequestPart::kCancel:
+      frame.reason = decodeReason(body, "a request record", offset);
+      return frame;
+  }
+  fail(offset, "a request record with unknown part " + std::to_string(part));
 }
 
 CloseFrame decodeClose(std::span<const std::uint8_t> body, std::uint64_t offset) {
@@ -100,11 +156,7 @@ CloseFrame decodeClose(std::span<const std::uint8_t> body, std::uint64_t offset)
   const auto flags = take<std::uint8_t>(body);
   if ((flags & ~kCloseReset) != 0) fail(offset, "a close record with unknown flags");
   frame.reset = (flags & kCloseReset) != 0;
-  if (!body.empty()) {
-    const auto reason = parseReason(asText(body));
-    if (!reason || *reason == Reason::kNone) fail(offset, "a close record with an unknown reason");
-    frame.reason = *reason;
-  }
+  if (!body.empty()) frame.reason = decodeReason(body, "a close record", offset);
   return frame;
 }
 
@@ -159,6 +211,7 @@ void deliver(FrameHandler& handler, std::span<const std::uint8_t> record, std::u
     case FrameType::kResponse:
       return handler.onResponse(decodeResponse(body, offset));
     case FrameType::kRequest:
+      return handler.onRequest(decodeRequest(body, offset));
     default:
       return;  // Of a later version.
   }
@@ -194,7 +247,8 @@ void appendOpen(std::vector<std::uint8_t>& out, const OpenFrame& frame) {
   appendHead(out, FrameType::kOpen, kOpenBodyBytes);
   append(out, frame.connection);
   append(out, frame.protocol == Protocol::kTcp ? kProtocolTcp : kProtocolUdp);
-  append(out, frame.fromStart ? kOpenFromStart : std::uint8_t{0});
+  append(out, static_cast<std::uint8_t>((frame.fromStart ? kOpenFromStart : 0U) |
+                                        (frame.http2 ? kOpenHttp2 : 0U)));
   append(out, static_cast<std::uint64_t>(frame.timestamp.time_since_epoch().count()));
   appendEndpoint(out, frame.client);
   appendEndpoint(out, frame.server);
@@ -212,6 +266,35 @@ void appendData(std::vector<std::uint8_t>& out, std::uint64_t connection,
     out.insert(out.end(), head.begin(), head.end());
     out.insert(out.end(), part.begin(), part.end());
     bytes = bytes.subspan(part.size());
+  } while (!bytes.empty());
+}
+
+std::size_t requestRoom(std::span<const FieldView> fields) {
+  std::size_t size = kRequestOverhead;
+  for (const FieldView& field : fields) size += 4 + field.name.size() + 4 + field.value.size();
+  return size;
+}
+
+void appendRequest(std::vector<std::uint8_t>& out, const RequestFrame& frame) {
+  const std::string_view reason =
+      frame.part == RequestPart::kCancel ? reasonName(frame.reason) : std::string_view();
+  std::span<const std::uint8_t> bytes = frame.bytes;
+  do {  // At least once: most parts have no bytes.
+    const auto part = bytes.first(std::min(bytes.size(), kMaxRequestPayload));
+    bytes = bytes.subspan(part.size());
+    const std::size_t fields = requestRoom(frame.fields) - kRequestOverhead;
+    appendHead(out, FrameType::kRequest, kRequestHeadBytes + fields + reason.size() + part.size());
+    append(out, frame.connection);
+    append(out, frame.request);
+    append(out, static_cast<std::uint8_t>(frame.part));
+    for (const FieldView& field : frame.fields) {
+      for (const std::string_view text : {field.name, field.value}) {
+        append(out, static_cast<std::uint32_t>(text.size()));
+        out.insert(out.end(), text.begin(), text.end());
+      }
+    }
+    out.insert(out.end(), reason.begin(), reason.end());
+    out.insert(out.end(), part.begin(), part.end());
   } while (!bytes.empty());
 }
 

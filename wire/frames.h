@@ -24,7 +24,7 @@ inline constexpr std::string_view kFramesMagic = "DMS1";
 enum class FrameType : std::uint8_t {
   kOpen = 1,       // A mirrored connection begins: its endpoints.
   kData = 2,       // Bytes of one connection, in order; or one UDP datagram.
-  kRequest = 3,    // Reserved: HTTP request metadata.
+  kRequest = 3,    // A part of one HTTP/2 request.
   kClose = 4,      // The connection's end and why. Nothing of it follows.
   kLedger = 5,     // JSON: the mirror as GET /v1/mirrors/{id} shows it. The last record.
   kHeartbeat = 6,  // Nothing happened for a while, the mirror lives.
@@ -36,10 +36,14 @@ inline constexpr std::size_t kMaxFrameBytes = 1 << 20;
 /// Header of a data record: what an encoder adds to each payload.
 inline constexpr std::size_t kDataOverhead = 4 + 1 + 8;
 
+/// Header of a request record that brings body: likewise.
+inline constexpr std::size_t kRequestOverhead = 4 + 1 + 8 + 4 + 1;
+
 struct OpenFrame {
   std::uint64_t connection = 0;  // Unique within the stream.
   Protocol protocol = Protocol::kTcp;
   bool fromStart = true;  // False: joined in its middle.
+  bool http2 = false;     // Request records stand for its data.
   WallTime timestamp;
   Endpoint client;
   Endpoint server;
@@ -50,6 +54,34 @@ struct CloseFrame {
   Reason reason = Reason::kNone;  // kNone: every byte came.
   bool reset = false;             // The original ended by RST.
 };
+
+/// A header field of HTTP/2; the name is in lower case.
+struct FieldView {
+  std::string_view name;
+  std::string_view value;
+
+  bool operator==(const FieldView&) const = default;
+};
+
+enum class RequestPart : std::uint8_t {
+  kHead = 1,    // Its head, pseudo-headers first (RFC 9113, 8.3).
+  kBody = 2,    // The next bytes of its content.
+  kEnd = 3,     // It is whole. Its trailers, perhaps none.
+  kCancel = 4,  // It is broken off and why. Nothing of it follows.
+};
+
+/// What a part does not have is empty.
+struct RequestFrame {
+  std::uint64_t connection = 0;
+  std::uint32_t request = 0;  // Unique within the connection; those of one connection overlap.
+  RequestPart part = RequestPart::kHead;
+  std::vector<FieldView> fields;
+  std::span<const std::uint8_t> bytes;
+  Reason reason = Reason::kNone;
+};
+
+/// What a record takes that holds these fields.
+std::size_t requestRoom(std::span<const FieldView> fields);
 
 /// The pod's response to an HTTP/1 request. It may follow the close of its connection. Views are
 /// valid as long as what they were made from.
@@ -68,12 +100,13 @@ struct ResponseFrame {
 inline constexpr std::size_t kMaxResponseHead = (64 << 10) + 1;
 inline constexpr std::size_t kMaxResponseBody = 256 << 10;
 
-// Encoders append one record to `out`. appendData splits payloads larger than a record may be; a
-// UDP datagram never is.
+// Encoders append one record to `out`. appendData and appendRequest split payloads larger than a
+// record may be; a UDP datagram never is. REQUIRES: fields fit into a record.
 void appendMagic(std::vector<std::uint8_t>& out);
 void appendOpen(std::vector<std::uint8_t>& out, const OpenFrame& frame);
 void appendData(std::vector<std::uint8_t>& out, std::uint64_t connection,
                 std::span<const std::uint8_t> bytes);
+void appendRequest(std::vector<std::uint8_t>& out, const RequestFrame& frame);
 void appendClose(std::vector<std::uint8_t>& out, const CloseFrame& frame);
 void appendLedger(std::vector<std::uint8_t>& out, std::string_view json);
 void appendHeartbeat(std::vector<std::uint8_t>& out);
@@ -86,6 +119,7 @@ class FrameHandler {
   virtual ~FrameHandler() = default;
   virtual void onOpen(const OpenFrame& frame) = 0;
   virtual void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) = 0;
+  virtual void onRequest(const RequestFrame& frame) = 0;
   virtual void onClose(const CloseFrame& frame) = 0;
   virtual void onLedger(std::string_view json) = 0;
   virtual void onHeartbeat() = 0;

@@ -32,7 +32,7 @@ std::string mebibytes(std::size_t bytes) {
 /// What one mirror may take beside what all share.
 std::size_t memoryOf(const Settings& settings, const wire::MirrorSpec& spec) {
   const bool edits = !spec.redact.empty() || spec.mark;
-  return settings.mirror.budgetBytes + mirror::RequestStage::kMemory +
+  return settings.mirror.budgetBytes + 2 * mirror::RequestStage::kMemory +
          (edits ? mirror::RequestEditor::kMemory : 0) +
          (spec.responses ? mirror::ResponseStage::kMemory : 0) +
          mirror::RequestGate::memoryFor(spec.requests);

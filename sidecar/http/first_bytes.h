@@ -14,10 +14,11 @@ enum class FirstBytes : std::uint8_t {
   kOther,      // Neither.
 };
 
-/// Judges the bytes from a connection's beginning, each byte once: however small the pieces are, the
-/// work is linear. A request line is a method of at most 24 capital letters, '-' and '_'; a target
-/// that begins like one of the four forms of RFC 9112, 3.2; and the version. Protocols with other
-/// words than these are decided by the first byte that differs, most by their first or second word.
+/// Judges the bytes from a connection's beginning, each byte once: however small the pieces are,
+/// the work is linear. A request line is a method of at most 24 capital letters, '-' and '_'; a
+/// target that begins like one of the four forms of RFC 9112, 3.2; and the version. Protocols with
+/// other words than these are decided by the first byte that differs, most by their first or second
+/// word.
 class FirstBytesJudge {
  public:
   /// The next bytes, in order. Once it is decided, the answer stays.

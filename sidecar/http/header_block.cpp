@@ -13,7 +13,7 @@ namespace {
 // What an entry of nghttp2's table takes beside the 32 bytes that RFC 7541, 4.1 counts for it.
 constexpr std::size_t kEntryBytes = 160;
 constexpr std::size_t kFieldOverhead = 32;
-constexpr std::size_t kInflaterBytes = 4 << 10;
+constexpr std::size_t kInflaterBytes = 2 << 10;
 constexpr std::size_t kStaticEntries = 61;
 constexpr std::size_t kUsualText = 1 << 10;
 constexpr std::size_t kUsualFields = 16;

@@ -84,7 +84,12 @@ void Http2Parser::beginFrame(Http2Listener& listener) {
     if (frame_.length != 4) return fail("RST_STREAM of a wrong length");
     const bool pushed = frame_.stream % 2 == 0;  // By the server, and not wanted.
     if (!pushed && frame_.stream > lastStream_) return fail("RST_STREAM without a request");
-    return cancel(frame_.stream, Reason::kMalformed, listener);
+    if (find(frame_.stream) != nullptr) {
+      cancel(frame_.stream, Reason::kMalformed, listener);
+    } else if (!pushed) {
+      listener.onForgone(frame_.stream);
+    }
+    return;
   }
   if (!frame_.is(Http2Type::kData)) return;
   // Of a stream that has ended before, it was under way when the server reset it.
@@ -101,11 +106,13 @@ void Http2Parser::beginBlock() {
     blockStream_ = frame_.stream;
     blockEndsStream_ = frame_.has(kHttp2EndStream);
     inBlock_ = true;
+    continuations_ = 0;
+  } else if (++continuations_ > kMaxContinuations) {
+    return fail("a header block has too many frames");
   }
   if (held_.size() + frame_.length > kMaxBlock + kFrameExtra) {
     return fail("a header block is larger than 64 KiB");
   }
-  framePayload_ = held_.size();
   state_ = State::kBlock;
 }
 
@@ -160,10 +167,14 @@ void Http2Parser::takeBlock(Bytes& bytes, Http2Listener& listener) {
 
 void Http2Parser::endFrame(Http2Listener& listener) {
   if (state_ == State::kBlock) {
-    Bytes payload(reinterpret_cast<const std::uint8_t*>(held_.data()) + framePayload_,
-                  held_.size() - framePayload_);
-    if (!strip(payload)) return;
-    held_ = held_.substr(0, framePayload_).append(textOf(payload));
+    if (frame_.is(Http2Type::kHeaders)) {  // The first of the block.
+      const Bytes whole(reinterpret_cast<const std::uint8_t*>(held_.data()), held_.size());
+      Bytes payload = whole;
+      if (!strip(payload)) return;
+      const auto before = static_cast<std::size_t>(payload.data() - whole.data());
+      held_.resize(before + payload.size());
+      held_.erase(0, before);
+    }
     state_ = State::kFrameHead;
     if (!frame_.has(kHttp2EndHeaders)) return;
     const std::string block = std::exchange(held_, {});

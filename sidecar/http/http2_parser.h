@@ -32,6 +32,9 @@ class Http2Listener {
   /// It is broken off; nothing else is told of it. kMalformed: the client has reset it, or it is
   /// not what its head says. kEvicted: too many were unfinished, and it was the oldest.
   virtual void onCancel(std::uint32_t stream, Reason reason) = 0;
+  /// The client has reset a stream whose request had ended before, or was not wanted: it waits for
+  /// no answer any more.
+  virtual void onForgone(std::uint32_t stream) = 0;
 };
 
 /// Follows what one client sends. Any chunking of the bytes gives the same events. No clock, no
@@ -44,16 +47,18 @@ class Http2Listener {
 ///
 /// A connection is malformed, for no later frame can be relied on, if it does not begin as RFC
 /// 9113, 3.4 says; if HPACK cannot decode a header block, or one has more than kMaxBlock bytes
-/// before it is decoded; if another frame comes where a CONTINUATION must; if padding exceeds its
-/// frame; if a RST_STREAM has another length than 4; if frames stand on streams on which a client
-/// cannot send them. A request alone is malformed if its head or its trailers are (RFC 9113, 8.1
-/// to 8.3), or if its content has another length than its head says.
+/// before it is decoded or more than kMaxContinuations frames behind its first; if another frame
+/// comes where a CONTINUATION must; if padding exceeds its frame; if a RST_STREAM has another
+/// length than 4; if frames stand on streams on which a client cannot send them. A request alone is
+/// malformed if its head or its trailers are (RFC 9113, 8.1 to 8.3), or if its content has another
+/// length than its head says.
 ///
 /// Copies nothing but header blocks, and frame heads that were cut between two calls.
 class Http2Parser {
  public:
   static constexpr std::size_t kMaxBlock = 64 << 10;
-  static constexpr std::size_t kMaxStreams = 1024;  // Unfinished requests.
+  static constexpr std::size_t kMaxContinuations = 128;  // Of one block; the empty ones count, too.
+  static constexpr std::size_t kMaxStreams = 1024;       // Unfinished requests.
 
   /// `upgraded`: the connection was one of HTTP/1, whose last request is stream 1 and whole.
   explicit Http2Parser(bool upgraded = false) : lastStream_(upgraded ? 1 : 0) {}
@@ -121,8 +126,8 @@ class Http2Parser {
   bool inBlock_ = false;       // A header block has begun and not ended.
   std::uint32_t blockStream_ = 0;
   bool blockEndsStream_ = false;
-  std::size_t framePayload_ = 0;  // Where in held_ the present frame's payload begins.
-  std::string held_;              // The block so far.
+  std::size_t continuations_ = 0;  // Of the block.
+  std::string held_;               // The block so far.
   std::uint32_t lastStream_;
   std::vector<Stream> streams_;  // Unfinished ones; ids rise.
   std::size_t wanted_ = 0;

@@ -43,6 +43,7 @@ void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
 
 void RequestStage::remove(ConnectionHandle handle) {
   memory_.give(connections_[handle].charge);
+  http2Memory_.give(connections_[handle].http2Charge);
   connections_[handle] = Connection{};
 }
 
@@ -316,10 +317,14 @@ bool RequestStage::recharge(Connection& connection) {
   std::size_t charge = 0;
   if (connection.search) charge = sizeof(http::EntrySearch) + connection.search->memory();
   if (connection.parser) charge += sizeof(http::Http1Parser) + connection.parser->memory();
-  if (connection.http2) charge += sizeof(http::Http2Parser) + connection.http2->memory();
   memory_.give(std::exchange(connection.charge, 0));
   if (!memory_.take(charge)) return false;
   connection.charge = charge;
+  if (!connection.http2) return true;
+  charge = sizeof(http::Http2Parser) + connection.http2->memory();
+  http2Memory_.give(std::exchange(connection.http2Charge, 0));
+  if (!http2Memory_.take(charge)) return false;
+  connection.http2Charge = charge;
   return true;
 }
 

@@ -39,11 +39,13 @@ class FlowOwner {
 /// asking request goes to the first, without the question, so that its receiver stays with HTTP/1.
 ///
 /// Keeps Ledger::requests and counts Ledger::bytes. Owned by its mirror; data thread only. What it
-/// remembers of unfinished heads, and for HTTP/2, is bounded by kMemory, all connections together.
-/// Of HTTP/1 nothing is remembered between two requests, and after a connection's end of neither.
+/// remembers of unfinished heads, and for HTTP/2, is bounded by kMemory each, all connections
+/// together. Of HTTP/1 nothing is remembered between two requests, and after a connection's end of
+/// neither.
 class RequestStage final : private http::RequestListener, private http::Http2Listener {
  public:
-  static constexpr std::size_t kMemory = 2 << 20;
+  /// For HTTP/1 and HTTP/2 each, so that neither takes the other's.
+  static constexpr std::size_t kMemory = 1 << 20;
 
   enum class Kind : std::uint8_t {
     kUnknown,  // The bytes will tell.
@@ -84,7 +86,8 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     std::unique_ptr<http::EntrySearch> search;  // Until the entry into an open connection is found.
     std::unique_ptr<http::Http1Parser> parser;  // Null between two requests.
     std::unique_ptr<http::Http2Parser> http2;   // Once it is HTTP/2.
-    std::size_t charge = 0;                     // What they take of memory_.
+    std::size_t charge = 0;                     // What they take of memory_,
+    std::size_t http2Charge = 0;                // and of http2Memory_.
     std::uint32_t number = 0;                   // Of its latest request.
     bool answered = false;  // Since its latest head, a segment acknowledged more than before.
     Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
@@ -109,6 +112,7 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   void onBody(std::uint32_t stream, std::span<const std::uint8_t> content) override;
   void onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) override;
   void onCancel(std::uint32_t stream, Reason reason) override;
+  void onForgone(std::uint32_t stream) override;
   /// The connection goes on in HTTP/2 with what onOther() has brought.
   Reason changeToHttp2();
   Reason feedHttp2(std::span<const std::uint8_t> bytes);
@@ -143,6 +147,7 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   RequestGate gate_;
   ResponseStage* responses_ = nullptr;
   Budget memory_{kMemory};
+  Budget http2Memory_{kMemory};
   std::vector<Connection> connections_;  // By handle.
 
   // During feed().

@@ -27,8 +27,7 @@ Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
   http::Http2Parser& parser = *connections_[handle_].http2;
   const bool good = parser.feed(bytes, *this);
   if (refusal_ != Reason::kNone) {
-    endHttp2(connections_[handle_], refusal_);
-    connections_[handle_].http2.reset();  // Of its bytes nothing more is counted.
+    settleUnfinished(handle_, refusal_);  // Of its bytes nothing more is counted.
     return refusal_;
   }
   if (good) return Reason::kNone;
@@ -37,9 +36,9 @@ Reason RequestStage::feedHttp2(std::span<const std::uint8_t> bytes) {
 }
 
 void RequestStage::endHttp2(Connection& connection, Reason unfinished) {
-  const auto count = static_cast<std::uint32_t>(connection.http2->unfinished());
-  ledger_.requests.settle(unfinished, count);
-  if (!connection.http2->midHead()) return;
+  const std::unique_ptr<http::Http2Parser> parser = std::move(connection.http2);
+  ledger_.requests.settle(unfinished, parser->unfinished());
+  if (!parser->midHead()) return;
   ledger_.requests.skip(unfinished);
   connection.leftOut = unfinished;
 }
@@ -65,13 +64,21 @@ void RequestStage::onBody(std::uint32_t stream, std::span<const std::uint8_t> co
 }
 
 void RequestStage::onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) {
-  if (refusal_ == Reason::kNone) sink_.endRequest({handle_, stream}, trailers);
+  if (refusal_ == Reason::kNone) {
+    sink_.endRequest({handle_, stream}, trailers);
+  } else {
+    ledger_.requests.settle(refusal_);  // It had begun before the bytes that were refused.
+  }
 }
 
 void RequestStage::onCancel(std::uint32_t stream, Reason reason) {
-  if (refusal_ != Reason::kNone) return;  // It shares the connection's fate.
   ledger_.requests.settle(reason);
-  sink_.cancelRequest({handle_, stream}, reason);
+  if (refusal_ == Reason::kNone) sink_.cancelRequest({handle_, stream}, reason);
+}
+
+void RequestStage::onForgone(std::uint32_t stream) {
+  if (refusal_ != Reason::kNone || !connections_[handle_].inSink) return;
+  sink_.cancelRequest({handle_, stream}, Reason::kMalformed);
 }
 
 }  // namespace dormouse::mirror

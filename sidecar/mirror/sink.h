@@ -103,7 +103,9 @@ class RequestIntake {
   /// cancelRequest() or close().
   virtual void endRequest(RequestId id, std::span<const http::HeaderField> trailers) = 0;
   /// It alone is broken off before its end, its connection goes on (RST_STREAM; HTTP/2 only). The
-  /// mirror counts it under that reason: nothing more is told of it.
+  /// mirror counts it under that reason: nothing more is told of it. May also come after its end,
+  /// or name one that was left out: then the client waits for no answer, and its fate stays what it
+  /// is.
   virtual void cancelRequest(RequestId id, Reason reason) = 0;
 };
 

@@ -112,12 +112,17 @@ std::string accountVerdict(const wire::Account& account, std::uint64_t worth, st
   return text;
 }
 
-/// What happened to connections of which no request was seen, in a mirror that counts requests.
-std::string connectionsApart(const wire::Account& connections, const wire::MirrorSpec& spec) {
+/// What happened to connections of which no request was seen, beside the verdict on requests. A
+/// mirror of connections has others than those of HTTP/2.
+std::string connectionsApart(const wire::Ledger& ledger, const wire::MirrorSpec& spec,
+                             std::string_view trouble) {
   std::string text;
-  for (const Reason reason : {Reason::kTls, Reason::kJoinedLate, Reason::kRedactionNeedsHttp}) {
-    const std::uint64_t number = connections.skippedFor(reason);
-    if (number > 0) text += "; " + explain(reason, number, "connection", spec, {});
+  for (const auto& [reason, number] : losses(ledger.connections)) {
+    const bool unread = reason == Reason::kTls || reason == Reason::kJoinedLate ||
+                        reason == Reason::kRedactionNeedsHttp;
+    const bool said =
+        spec.ofRequests() || reason == Reason::kFiltered || ledger.requests.skippedFor(reason) > 0;
+    if (unread || !said) text += "; " + explain(reason, number, "connection", spec, trouble);
   }
   return text;
 }
@@ -148,11 +153,8 @@ std::string verdict(const wire::Ledger& ledger, const wire::MirrorSpec& spec, bo
 
   std::string text;
   if (ledger.requests.seen > 0) {
-    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble);
-    // In a mirror of connections those of HTTP/2 are not all.
-    text += spec.ofRequests() || worth == 0
-                ? connectionsApart(all, spec)
-                : "; " + accountVerdict(all, worth, "connection", spec, trouble);
+    text = accountVerdict(ledger.requests, ledger.requests.seen, "request", spec, trouble) +
+           connectionsApart(ledger, spec, trouble);
   } else if (all.seen == 0) {
     text = "no traffic on " + portList(spec) + (ended ? " was seen" : " yet");
   } else if (worth == 0) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sink/http2_head.h"
+
 namespace dormouse::sink {
 namespace {
 
@@ -38,9 +40,12 @@ Reason FramesSink::open(mirror::ConnectionHandle handle, const mirror::Connectio
   auto* const out = owed_.empty() ? buffer_.room(kOpenRoom) : nullptr;
   if (out == nullptr) return Reason::kOverBudget;
   if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
-  slots_[handle] = Slot{++lastStream_, true};
-  wire::appendOpen(*out, wire::OpenFrame{lastStream_, info.protocol, info.fromStart, info.timestamp,
-                                         info.client, info.server});
+  slots_[handle] = Slot{};
+  slots_[handle].stream = ++lastStream_;
+  slots_[handle].open = true;
+  slots_[handle].http2 = info.http2;
+  wire::appendOpen(*out, wire::OpenFrame{lastStream_, info.protocol, info.fromStart, info.http2,
+                                         info.timestamp, info.client, info.server});
   return Reason::kNone;
 }
 
@@ -52,7 +57,7 @@ Reason FramesSink::data(mirror::ConnectionHandle handle, std::span<const std::ui
     slot.open = false;
     reserve_.end(handle);
     if (buffer_.gone()) return Reason::kSinkClosed;
-    sendClose({wire::CloseFrame{slot.stream, Reason::kOverBudget, false}, std::nullopt});
+    sendClose({wire::CloseFrame{slot.stream, Reason::kOverBudget, false}, std::nullopt, 0});
     return Reason::kOverBudget;
   }
   wire::appendData(*out, slot.stream, bytes);
@@ -71,24 +76,73 @@ Reason FramesSink::judgeRequest(const mirror::RequestInfo& request) {
 }
 
 Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
-  if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
-  const Reason refused = data(id.connection, request.head.bytes);
-  const bool awaited = options_.responses && request.head.majorVersion == 1;
-  if (refused == Reason::kNone && awaited) awaitResponse(id);
-  return refused;
+  if (!slots_[id.connection].http2) {
+    if (!buffer_.gone()) reserve_.begin(id.connection, request.head);
+    const Reason refused = data(id.connection, request.head.bytes);
+    if (refused == Reason::kNone && options_.responses) awaitResponse(id);
+    return refused;
+  }
+  wire::RequestFrame frame;
+  frame.part = wire::RequestPart::kHead;
+  frame.fields = http2Fields(request.head);
+  sendPart(id, std::move(frame));
+  return Reason::kNone;
 }
 
 Reason FramesSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
-                               std::span<const std::uint8_t>) {
-  return data(id.connection, raw);
+                               std::span<const std::uint8_t> content) {
+  if (!slots_[id.connection].http2) return data(id.connection, raw);
+  wire::RequestFrame frame;
+  frame.part = wire::RequestPart::kBody;
+  frame.bytes = content;
+  sendPart(id, std::move(frame));
+  return Reason::kNone;
 }
 
-void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) {
   reserve_.end(id.connection);
-  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest});
+  Slot& slot = slots_[id.connection];
+  if (slot.http2) {
+    wire::RequestFrame frame;
+    frame.part = wire::RequestPart::kEnd;
+    frame.fields = http2Fields(trailers);
+    sendPart(id, std::move(frame));
+  }
+  Reason fate = Reason::kNone;
+  if (slot.shed.erase(id.number) != 0) {
+    fate = buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
+  }
+  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest, fate});
 }
 
-void FramesSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
+void FramesSink::cancelRequest(mirror::RequestId id, Reason reason) {
+  if (slots_[id.connection].shed.erase(id.number) == 0) shed(id, reason, true);
+  slots_[id.connection].shed.erase(id.number);
+}
+
+void FramesSink::sendPart(mirror::RequestId id, wire::RequestFrame frame) {
+  const Slot& slot = slots_[id.connection];
+  if (slot.shed.count(id.number) != 0) return;
+  frame.connection = slot.stream;
+  frame.request = id.number;
+  const std::size_t bytes = frame.bytes.size();
+  const std::size_t records = 1 + bytes / (wire::kMaxFrameBytes / 2);
+  // A kCancel that waits for room comes first, it may be this request's connection's.
+  auto* const out =
+      owed_.empty()
+          ? buffer_.room(wire::requestRoom(frame.fields) + bytes + records * wire::kRequestOverhead)
+          : nullptr;
+  if (out == nullptr) return shed(id, Reason::kOverBudget, frame.part != wire::RequestPart::kHead);
+  wire::appendRequest(*out, frame);
+  if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
+}
+
+void FramesSink::shed(mirror::RequestId id, Reason reason, bool begun) {
+  Slot& slot = slots_[id.connection];
+  slot.shed.insert(id.number);
+  if (!begun || buffer_.gone()) return;
+  sendClose({wire::CloseFrame{slot.stream, reason, false}, std::nullopt, id.number});
+}
 
 void FramesSink::awaitResponse(mirror::RequestId id) {
   Slot& slot = slots_[id.connection];
@@ -148,7 +202,7 @@ void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool rese
   Slot& slot = slots_[handle];
   slot.open = false;
   reserve_.end(handle);
-  Owed owed{wire::CloseFrame{slot.stream, reason, reset}, std::nullopt};
+  Owed owed{wire::CloseFrame{slot.stream, reason, reset}, std::nullopt, 0};
   if (reason == Reason::kNone) {
     owed.handle = handle;
   } else {
@@ -164,6 +218,15 @@ void FramesSink::sendClose(const Owed& owed) {
 bool FramesSink::appendClose(const Owed& owed) {
   auto* const out = buffer_.room(kCloseRoom);
   if (out == nullptr) return false;
+  if (owed.request != 0) {
+    wire::appendRequest(*out, {owed.frame.connection,
+                               owed.request,
+                               wire::RequestPart::kCancel,
+                               {},
+                               {},
+                               owed.frame.reason});
+    return true;
+  }
   wire::appendClose(*out, owed.frame);
   if (owed.handle) {
     closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, Kind::kConnection});
@@ -210,7 +273,7 @@ void FramesSink::settle() {
   while (!closing_.empty() && closing_.front().end <= buffer_.written()) {
     const Closing closing = closing_.front();
     closing_.pop_front();
-    tell(closing, Reason::kNone);
+    tell(closing, closing.fate);
   }
   for (const auto& [handle, reason] : std::exchange(cut_, {})) listener_.onSettled(handle, reason);
   if (!buffer_.gone() || goneTold_) return;
@@ -231,7 +294,9 @@ void FramesSink::tell(const Closing& closing, Reason fate) {
 }
 
 void FramesSink::settleRest(Reason whileOpen) {
-  for (const Closing& closing : std::exchange(closing_, {})) tell(closing, Reason::kSinkClosed);
+  for (const Closing& closing : std::exchange(closing_, {})) {
+    tell(closing, closing.fate == Reason::kNone ? Reason::kSinkClosed : closing.fate);
+  }
   for (Owed& owed : owed_) {
     if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
       listener_.onSettled(*handle, Reason::kSinkClosed);
@@ -241,7 +306,7 @@ void FramesSink::settleRest(Reason whileOpen) {
     if (!std::exchange(slots_[handle].open, false)) continue;
     reserve_.end(handle);
     if (!buffer_.gone()) {
-      sendClose({wire::CloseFrame{slots_[handle].stream, whileOpen, false}, std::nullopt});
+      sendClose({wire::CloseFrame{slots_[handle].stream, whileOpen, false}, std::nullopt, 0});
     }
     listener_.onSettled(handle, whileOpen);
   }

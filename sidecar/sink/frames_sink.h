@@ -58,25 +58,30 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
  private:
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
-    std::uint32_t begun = 0;   // Requests of it.
     bool open = false;
+    std::uint32_t begun = 0;  // Requests of it.
+    bool http2 = false;
+    std::set<std::uint32_t> shed;  // Its requests of which nothing more is sent.
   };
   /// The connection's number in the stream, and the request's in the connection.
   using RequestName = std::pair<std::uint64_t, std::uint32_t>;
   static constexpr std::size_t kMostAwaited = 16384;  // About 1 MiB.
   static constexpr std::size_t kMostEarly = 1024;
   enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
-  /// A connection that came to its own end, a request, or a response: delivered once written() has
-  /// reached `end`.
+  /// A connection that came to its own end, a request, or a response: has that fate once written()
+  /// has reached `end`.
   struct Closing {
     std::uint64_t end;
     mirror::RequestId id;
     Kind kind;
+    Reason fate = Reason::kNone;
   };
-  /// A close record for which there was no room. `handle`: to be delivered thereby, if at all.
+  /// A close record, or a request's kCancel, for which there was no room. `handle`: to be delivered
+  /// thereby, if at all.
   struct Owed {
     wire::CloseFrame frame;
     std::optional<mirror::ConnectionHandle> handle;
+    std::uint32_t request = 0;  // 0: none, the connection is closed.
   };
 
   std::uint64_t numberOf(mirror::ConnectionHandle handle) const override {
@@ -90,6 +95,9 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
+  /// Sends a part of an HTTP/2 request, or sheds the request if there is no room.
+  void sendPart(mirror::RequestId id, wire::RequestFrame frame);
+  void shed(mirror::RequestId id, Reason reason, bool begun);
   /// Appends what waited for room, writes, and tells the listener what has become known.
   void progress();
   void settle();

@@ -1,6 +1,7 @@
 // makeHttpFormat of sink/request_format.h.
 #include <limits>
 
+#include "sink/http2_as_http1.h"
 #include "sink/request_format.h"
 
 namespace dormouse::sink {
@@ -45,13 +46,14 @@ class Copy final : public RequestText {
 class HttpFormat final : public RequestFormat {
  public:
   bool carries(const http::RequestHead& head) const override {
-    return !head.upgrade && !head.connect;
+    return head.isHttp2() ? hasHttp1Form(head) : !head.upgrade && !head.connect;
   }
   std::size_t expect(const http::RequestHead& head) const override {
     return http::sizeUpTo(head, std::numeric_limits<std::size_t>::max());
   }
   std::unique_ptr<RequestText> begin(std::uint64_t, std::uint32_t, const mirror::ConnectionInfo&,
                                      const mirror::RequestInfo& request) const override {
+    if (request.head.isHttp2()) return makeHttp1Form(request.head);
     return std::make_unique<Copy>(request.head);
   }
   std::string ending(const std::string&) const override { return {}; }

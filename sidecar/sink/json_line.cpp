@@ -67,7 +67,8 @@ void appendBytes(std::string& out, std::string_view name, std::string_view bytes
   appendMember(out, std::string(name) + "_base64", base64(bytes));
 }
 
-void appendHeaders(std::string& out, std::span<const http::HeaderField> fields) {
+void appendHeaders(std::string& out, std::span<const http::HeaderField> fields,
+                   std::string_view member) {
   std::map<std::string, std::string> joined;
   std::vector<std::string_view> setCookies;
   for (const http::HeaderField& field : fields) {
@@ -80,7 +81,7 @@ void appendHeaders(std::string& out, std::span<const http::HeaderField> fields) 
     const auto [entry, isNew] = joined.try_emplace(std::move(name), field.value);
     if (!isNew) entry->second.append(between).append(field.value);
   }
-  out += ",\"headers\":{";
+  (out += ",\"").append(member) += "\":{";
   bool first = true;
   for (const auto& [name, value] : joined) {
     if (!std::exchange(first, false)) out += ',';

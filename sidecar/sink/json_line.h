@@ -23,9 +23,11 @@ void appendMember(std::string& out, std::string_view name, std::string_view text
 /// ,"name":"…" if the bytes are UTF-8, else ,"name_base64":"…" (RFC 4648, 4).
 void appendBytes(std::string& out, std::string_view name, std::string_view bytes);
 
-/// ,"headers":{…}: names in lower case, each once. Values of one name are joined as RFC 9110, 5.3
-/// says, and cookies as RFC 6265, 5.4 does; Set-Cookie, which cannot be joined, is an array.
-void appendHeaders(std::string& out, std::span<const http::HeaderField> fields);
+/// ,"headers":{…}, or another member's name: names in lower case, each once. Values of one name are
+/// joined as RFC 9110, 5.3 says, and cookies as RFC 6265, 5.4 does; Set-Cookie, which cannot be
+/// joined, is an array.
+void appendHeaders(std::string& out, std::span<const http::HeaderField> fields,
+                   std::string_view member = "headers");
 
 /// ,"body_bytes":… and of the content what is shown: its beginning, "body" or "body_base64", and
 /// "body_truncated" if there is more. `shown` may be longer than what a line shows.

@@ -37,7 +37,13 @@ class Line final : public RequestText {
     const std::size_t query = head.target.find('?');
     if (query != std::string_view::npos)
       appendMember(text_, "query", head.target.substr(query + 1));
-    appendMember(text_, "version", head.minorVersion == 0 ? "1.0" : "1.1");
+    if (head.isHttp2()) {
+      if (!head.scheme.empty()) appendMember(text_, "scheme", head.scheme);
+      if (!head.authority.empty()) appendMember(text_, "authority", head.authority);
+      appendMember(text_, "version", "2");
+    } else {
+      appendMember(text_, "version", head.minorVersion == 0 ? "1.0" : "1.1");
+    }
     appendHeaders(text_, head.fields);
   }
 
@@ -46,7 +52,9 @@ class Line final : public RequestText {
     const std::size_t shown = std::min(content.size(), kMaxShownBody - body_.size());
     body_.append(reinterpret_cast<const char*>(content.data()), shown);
   }
-  void trailers(std::span<const http::HeaderField>) override {}
+  void trailers(std::span<const http::HeaderField> fields) override {
+    if (!fields.empty()) appendHeaders(text_, fields, "trailers");
+  }
   std::size_t size() const override { return sizeof(*this) + text_.capacity() + body_.capacity(); }
   std::string take() override {
     appendBody(text_, body_, bodyBytes_);
@@ -82,8 +90,8 @@ class NdjsonFormat final : public RequestFormat {
  public:
   bool carries(const http::RequestHead&) const override { return true; }
   std::size_t expect(const http::RequestHead& head) const override {
-    return 2 * head.bytes.size() + 2 * static_cast<std::size_t>(std::min<std::uint64_t>(
-                                           head.length.value_or(0), kMaxShownBody));
+    return 2 * http::headSize(head) + 2 * static_cast<std::size_t>(std::min<std::uint64_t>(
+                                              head.length.value_or(0), kMaxShownBody));
   }
   std::unique_ptr<RequestText> begin(std::uint64_t connection, std::uint32_t number,
                                      const mirror::ConnectionInfo& info,

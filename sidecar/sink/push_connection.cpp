@@ -53,16 +53,16 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   return Reason::kNone;
 }
 
-std::vector<std::uint32_t> PushConnection::takeWritten() {
-  std::vector<std::uint32_t> written;
+std::vector<PushLink::RequestFate> PushConnection::takeFates() {
+  std::vector<RequestFate> written;
   while (!marks_.empty() && marks_.front().end <= queue_.consumed()) {
-    written.push_back(marks_.front().number);
+    written.emplace_back(marks_.front().number, Reason::kNone);
     marks_.pop_front();
   }
   return written;
 }
 
-std::vector<std::uint32_t> PushConnection::takeUnwritten() {
+std::vector<std::uint32_t> PushConnection::takeOpen() {
   std::vector<std::uint32_t> unwritten;
   for (const Mark& mark : std::exchange(marks_, {})) unwritten.push_back(mark.number);
   return unwritten;

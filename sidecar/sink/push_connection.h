@@ -15,16 +15,18 @@ namespace dormouse::sink {
 /// everything was written. Delivered (kNone) if, after our FIN, everything including the FIN is
 /// acknowledged by the time the other side closes, resets, or the linger time is over. That the
 /// other side ends its own direction early means nothing: it may go on reading.
-class PushConnection final : public PushLink {
+class PushConnection final : public PushLink, private EventHandler {
  public:
   /// REQUIRES: context and what it refers to outlive the connection.
   PushConnection(const PushContext& context, mirror::ConnectionHandle handle);
 
   int connect(const Endpoint& to) override;
   Reason write(std::span<const std::uint8_t> bytes) override;
-  void markRequest(std::uint32_t number) override { marks_.push_back({queue_.appended(), number}); }
-  std::vector<std::uint32_t> takeWritten() override;
-  std::vector<std::uint32_t> takeUnwritten() override;
+  void endRequest(std::uint32_t number, std::span<const http::HeaderField>) override {
+    marks_.push_back({queue_.appended(), number});
+  }
+  std::vector<RequestFate> takeFates() override;
+  std::vector<std::uint32_t> takeOpen() override;
   std::optional<Reason> end() override;
   std::optional<Reason> expire() override;
   Reason settleNow() override;

@@ -6,6 +6,7 @@
 
 #include "sink/push_connection.h"
 #include "sink/push_flow.h"
+#include "sink/push_http2.h"
 
 namespace dormouse::sink {
 
@@ -23,21 +24,21 @@ PushSink::PushSink(EventLoop& loop, const Clock& clock, std::unique_ptr<Target> 
 Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
   if (finished_) return Reason::kMirrorEnded;
   if (count_ >= options_.maxConnections) return Reason::kOverBudget;
-  const std::optional<Endpoint> to = target_->next(clock_.now());
-  if (!to) {
-    ++failures_.notAllowed;
-    trouble_ = target_->refusal();
-    return Reason::kSinkRefused;
-  }
   std::unique_ptr<PushLink> link;
-  if (info.protocol == wire::Protocol::kTcp) {
-    link = std::make_unique<PushConnection>(context_, handle);
+  if (info.http2) {
+    link = std::make_unique<PushHttp2>(context_, handle);
   } else {
-    link = std::make_unique<PushFlow>(context_, handle);
-  }
-  if (link->connect(*to) != 0) {
-    noteFailure(*link, Reason::kSinkRefused);
-    return Reason::kSinkRefused;
+    const std::optional<Endpoint> to = nextEndpoint();
+    if (!to) return Reason::kSinkRefused;
+    if (info.protocol == wire::Protocol::kTcp) {
+      link = std::make_unique<PushConnection>(context_, handle);
+    } else {
+      link = std::make_unique<PushFlow>(context_, handle);
+    }
+    if (link->connect(*to) != 0) {
+      onNotTaken(link->peer(), link->error());
+      return Reason::kSinkRefused;
+    }
   }
   if (handle >= slots_.size()) slots_.resize(handle + std::size_t{1});
   slots_[handle].link = std::move(link);
@@ -46,14 +47,30 @@ Reason PushSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionI
   return Reason::kNone;
 }
 
+std::optional<Endpoint> PushSink::nextEndpoint() {
+  std::optional<Endpoint> to = target_->next(clock_.now());
+  if (!to) {
+    ++failures_.notAllowed;
+    trouble_ = target_->refusal();
+  }
+  return to;
+}
+
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   reserve_.use(handle, bytes.size());
-  const Reason fate = slots_[handle].link->write(bytes);
+  return judge(handle, slots_[handle].link->write(bytes));
+}
+
+Reason PushSink::judge(mirror::ConnectionHandle handle, Reason fate) {
   if (fate == Reason::kNone) return fate;
-  tellWritten(handle);
-  tellUnwritten(handle, fate);
+  tellRequests(handle);
+  tellOpen(handle, fate);
   drop(handle, fate);
   return fate;
+}
+
+void PushSink::touch(mirror::ConnectionHandle handle) {
+  if (!std::exchange(slots_[handle].touched, true)) touched_.push_back(handle);
 }
 
 Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
@@ -64,35 +81,43 @@ Reason PushSink::judgeRequest(const mirror::RequestInfo& request) {
 }
 
 Reason PushSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) {
-  reserve_.begin(id.connection, request.head);
-  return data(id.connection, request.head.bytes);
+  touch(id.connection);
+  if (!request.head.isHttp2()) {
+    reserve_.begin(id.connection, request.head);
+    reserve_.use(id.connection, request.head.bytes.size());
+  }
+  return judge(id.connection, slots_[id.connection].link->beginRequest(id.number, request));
 }
 
 Reason PushSink::requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
-                             std::span<const std::uint8_t>) {
-  return data(id.connection, raw);
+                             std::span<const std::uint8_t> content) {
+  reserve_.use(id.connection, raw.size());
+  touch(id.connection);
+  return judge(id.connection, slots_[id.connection].link->requestBody(id.number, raw, content));
 }
 
-void PushSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField>) {
+void PushSink::endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) {
   reserve_.end(id.connection);
-  slots_[id.connection].link->markRequest(id.number);
-  marked_.push_back(id.connection);
+  touch(id.connection);
+  slots_[id.connection].link->endRequest(id.number, trailers);
 }
 
-void PushSink::cancelRequest(mirror::RequestId, Reason) {}  // HTTP/1 has no such thing.
+void PushSink::cancelRequest(mirror::RequestId id, Reason) {
+  touch(id.connection);
+  slots_[id.connection].link->cancelRequest(id.number);
+}
 
 void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
   if (reason == Reason::kNone) fate = slots_[handle].link->end();
   if (!fate) {
+    touch(handle);
     retime(handle);
     return;
   }
   PushLink& link = *slots_[handle].link;
-  for (const std::uint32_t number : link.takeWritten()) {
-    settled_.push_back({{handle, number}, Reason::kNone});
-  }
-  for (const std::uint32_t number : link.takeUnwritten()) {
+  for (const auto& [number, one] : link.takeFates()) settled_.push_back({{handle, number}, one});
+  for (const std::uint32_t number : link.takeOpen()) {
     settled_.push_back({{handle, number}, *fate});
   }
   drop(handle, *fate);
@@ -100,7 +125,11 @@ void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
 }
 
 TimePoint PushSink::flush(TimePoint now) {
-  for (const mirror::ConnectionHandle handle : std::exchange(marked_, {})) tellWritten(handle);
+  for (const mirror::ConnectionHandle handle : std::exchange(touched_, {})) {
+    slots_[handle].touched = false;
+    if (!slots_[handle].link) continue;
+    onLinkEvent(handle, slots_[handle].link->flush());
+  }
   tellDeferred();
   while (!timers_.empty() && timers_.begin()->first <= now) {
     const mirror::ConnectionHandle handle = timers_.begin()->second;
@@ -109,15 +138,15 @@ TimePoint PushSink::flush(TimePoint now) {
   return timers_.empty() ? TimePoint::max() : timers_.begin()->first;
 }
 
-void PushSink::tellWritten(mirror::ConnectionHandle handle) {
+void PushSink::tellRequests(mirror::ConnectionHandle handle) {
   if (!slots_[handle].link) return;
-  for (const std::uint32_t number : slots_[handle].link->takeWritten()) {
-    listener_.onRequestSettled({handle, number}, Reason::kNone);
+  for (const auto& [number, fate] : slots_[handle].link->takeFates()) {
+    listener_.onRequestSettled({handle, number}, fate);
   }
 }
 
-void PushSink::tellUnwritten(mirror::ConnectionHandle handle, Reason fate) {
-  for (const std::uint32_t number : slots_[handle].link->takeUnwritten()) {
+void PushSink::tellOpen(mirror::ConnectionHandle handle, Reason fate) {
+  for (const std::uint32_t number : slots_[handle].link->takeOpen()) {
     listener_.onRequestSettled({handle, number}, fate);
   }
 }
@@ -131,12 +160,12 @@ void PushSink::finish(const std::function<std::string()>&) {
 }
 
 void PushSink::onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason> fate) {
-  tellWritten(handle);
+  tellRequests(handle);
   if (!fate) {
     retime(handle);
     return;
   }
-  tellUnwritten(handle, *fate);
+  tellOpen(handle, *fate);
   drop(handle, *fate);
   listener_.onSettled(handle, *fate);
 }
@@ -151,7 +180,8 @@ void PushSink::retime(mirror::ConnectionHandle handle) {
 }
 
 void PushSink::drop(mirror::ConnectionHandle handle, Reason fate) {
-  noteFailure(*slots_[handle].link, fate);
+  const PushLink& link = *slots_[handle].link;
+  if (fate == Reason::kSinkRefused && !link.failureTold()) onNotTaken(link.peer(), link.error());
   slots_[handle].link.reset();
   reserve_.end(handle);
   --count_;
@@ -165,13 +195,16 @@ void PushSink::tellDeferred() {
   for (const auto& [handle, fate] : std::exchange(deferred_, {})) listener_.onSettled(handle, fate);
 }
 
-void PushSink::noteFailure(const PushLink& link, Reason fate) {
-  if (fate != Reason::kSinkRefused) return;
-  const std::string where = target_->describe(link.peer());
-  switch (link.error()) {
+void PushSink::onNotTaken(const Endpoint& peer, int error) {
+  const std::string where = target_->describe(peer);
+  switch (error) {
     case ECONNREFUSED:
       ++failures_.refused;
       trouble_ = "nothing listens on " + where;
+      break;
+    case EPROTO:
+      ++failures_.other;
+      trouble_ = where + " does not speak HTTP/2";
       break;
     case ETIMEDOUT:
       ++failures_.timedOut;
@@ -192,14 +225,14 @@ void PushSink::noteFailure(const PushLink& link, Reason fate) {
     case EADDRNOTAVAIL:  // No local port left.
       ++failures_.resources;
       trouble_ = "the sidecar has no sockets left for " + where + " (" +
-                 std::generic_category().message(link.error()) + ")";
+                 std::generic_category().message(error) + ")";
       return;  // Not the target's fault.
     default:
       ++failures_.other;
-      trouble_ = where + " failed: " + std::generic_category().message(link.error());
+      trouble_ = where + " failed: " + std::generic_category().message(error);
       break;
   }
-  target_->failed(link.peer());
+  target_->failed(peer);
 }
 
 }  // namespace dormouse::sink

@@ -63,19 +63,25 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   struct Slot {
     std::unique_ptr<PushLink> link;
     TimePoint timer = TimePoint::max();  // The deadline that stands in timers_.
+    bool touched = false;                // It stands in touched_.
   };
 
   void onLinkEvent(mirror::ConnectionHandle handle, std::optional<Reason> fate) override;
+  std::optional<Endpoint> nextEndpoint() override;
+  void onNotTaken(const Endpoint& peer, int error) override;
   /// Makes timers_ agree with the link's deadline.
   void retime(mirror::ConnectionHandle handle);
   /// Ends the link: orderly if its fate is kNone, else by a reset.
   void drop(mirror::ConnectionHandle handle, Reason fate);
-  void noteFailure(const PushLink& link, Reason fate);
+  /// What a request's call has said: as data().
+  Reason judge(mirror::ConnectionHandle handle, Reason fate);
+  /// The link has something to do at the batch's end.
+  void touch(mirror::ConnectionHandle handle);
   void tellDeferred();
-  /// Which of the link's requests are with the other end by now.
-  void tellWritten(mirror::ConnectionHandle handle);
-  /// The link is over: so are those of its requests that are not.
-  void tellUnwritten(mirror::ConnectionHandle handle, Reason fate);
+  /// Which of the link's requests have their fate by now.
+  void tellRequests(mirror::ConnectionHandle handle);
+  /// The link is over: so are those of its requests that have none.
+  void tellOpen(mirror::ConnectionHandle handle, Reason fate);
 
   const Clock& clock_;
   const std::unique_ptr<Target> target_;
@@ -88,8 +94,8 @@ class PushSink final : public mirror::Sink, private PushLinkOwner {
   std::size_t count_ = 0;
   std::set<std::pair<TimePoint, mirror::ConnectionHandle>> timers_;
   std::vector<std::pair<mirror::ConnectionHandle, Reason>> deferred_;  // Settled, not yet told.
-  std::vector<mirror::ConnectionHandle> marked_;  // Requests of these have ended since flush().
-  std::vector<std::pair<mirror::RequestId, Reason>> settled_;  // As deferred_.
+  std::vector<mirror::ConnectionHandle> touched_;                      // Since flush().
+  std::vector<std::pair<mirror::RequestId, Reason>> settled_;          // As deferred_.
   PushFailures failures_;
   std::string trouble_;
   bool finished_ = false;

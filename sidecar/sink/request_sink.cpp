@@ -131,8 +131,10 @@ void RequestSink::endRequest(mirror::RequestId id, std::span<const http::HeaderF
 
 void RequestSink::cancelRequest(mirror::RequestId id, Reason) {
   Slot& slot = slots_[id.connection];
-  drop(slot.requests.at(id.number));
-  slot.requests.erase(id.number);
+  const auto request = slot.requests.find(id.number);
+  if (request == slot.requests.end()) return;  // It is whole, or was left out.
+  drop(request->second);
+  slot.requests.erase(request);
 }
 
 void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool reset) {

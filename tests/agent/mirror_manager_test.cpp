@@ -31,6 +31,7 @@ struct Frames final : wire::FrameHandler {
   void onData(std::uint64_t connection, std::span<const std::uint8_t> data) override {
     bytes[connection].append(data.begin(), data.end());
   }
+  void onRequest(const wire::RequestFrame&) override {}
   void onClose(const wire::CloseFrame& frame) override { closed[frame.connection] = frame.reason; }
   void onLedger(std::string_view json) override { ledger = json; }
   void onHeartbeat() override {}

@@ -24,7 +24,8 @@ TEST(Completion, OffersTargetsAndTheirPorts) {
   EXPECT_EQ(completed(cluster, {""}),
             "pcap\twrite packets\nexec\tstart a program and mirror its ports\n"
             "attach\tbring an agent into a pod that has none\ndetach\tend your mirrors in a pod\n"
-            "list\twho is awake where\npod/db-0\npod/web-a\ndeploy/web\n:4\n");
+            "list\twho is awake where\n"
+            "pod/db-0\npod/web-a\ndeploy/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"pcap", "pod/w"}), "pod/web-a\n:4\n");
   EXPECT_EQ(completed(cluster, {"deployment/"}), "deployment/web\n:4\n");
   EXPECT_EQ(completed(cluster, {"node/"}), ":4\n");
@@ -41,6 +42,16 @@ TEST(Completion, BehindExecAndItsTargetComesAProgram) {
   EXPECT_EQ(completed(cluster, {"exec", "pod/web-a", "--", ""}), ":0\n");
   EXPECT_EQ(completed(cluster, {"exec", "pod/web-a", "--", "env", "--max"}), ":0\n");
   EXPECT_EQ(completed(cluster, {"pod/web-a", "--", ""}), ":4\n");
+}
+
+TEST(Completion, OfAttachAndDetachIsOnePodAndOfListNothing) {
+  FakeCluster cluster;
+  cluster.addPod({"web-a", "uid-a"}, 1);
+  cluster.addDeployment("web-a\n");
+  EXPECT_EQ(completed(cluster, {"attach", ""}), "pod/web-a\n:4\n");
+  EXPECT_EQ(completed(cluster, {"attach", "pod/web-a", "80"}), "8080\tapp\n:4\n");
+  EXPECT_EQ(completed(cluster, {"detach", "pod/web-a", ""}), ":4\n");
+  EXPECT_EQ(completed(cluster, {"list", ""}), ":4\n");
 }
 
 TEST(Completion, OffersOptionsAndTheirValues) {

@@ -114,6 +114,7 @@ TEST_F(Entry, TheTargetsEndIsSeen) {
   ASSERT_EQ(pipe(entered), 0);
   const pid_t killer = fork();
   if (killer == 0) {
+    close(entered[1]);  // Should nobody enter, this must not wait for ever.
     char byte = 0;
     _exit(read(entered[0], &byte, 1) == 1 && kill(target_, SIGKILL) == 0 ? 0 : 1);
   }
@@ -123,11 +124,11 @@ TEST_F(Entry, TheTargetsEndIsSeen) {
               return poll(&watched, 1, 20000) == 1 ? "" : "the end was not seen";
             }),
             "");
+  close(entered[1]);
   int status = 1;
   EXPECT_EQ(waitpid(killer, &status, 0), killer);
   EXPECT_EQ(status, 0);
   close(entered[0]);
-  close(entered[1]);
 }
 
 TEST_F(Entry, AnotherPodsContainerIsRefused) {

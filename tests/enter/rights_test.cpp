@@ -1,8 +1,10 @@
 #include "enter/rights.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <string>
@@ -33,6 +35,8 @@ class Rights : public ::testing::Test {
 
 TEST_F(Rights, NetRawIsAllThatIsLeft) {
   EXPECT_EQ(inChild([]() -> std::string {
+              const std::array<gid_t, 2> groups = {10, 20};
+              if (setgroups(groups.size(), groups.data()) != 0) return "no groups to lose";
               keepNetRawAlone();
               auto status = ownStatus();
               const std::map<std::string, std::string> wanted = {

@@ -181,9 +181,12 @@ class Responses(LabCase):
         packets = CurlStream(self, sidecar, port=APP_PORT, format="pcap")
         stream = self.stream(sidecar)
         rng = random.Random(3)
+        # After a 304 with Content-Length tshark takes the next response for its body.
+        kinds = [kind for kind in KINDS if kind != "same"]
         pipelined = []
         for _ in range(6):
-            paths = [f"/{rng.choice(KINDS)}/{rng.randrange(100)}" for _ in range(rng.randrange(9))]
+            paths = [f"/{rng.choice(kinds)}/{rng.randrange(100)}"
+                     for _ in range(rng.randrange(9))]
             pipelined.append(self.pipeline([*paths, f"/close/{rng.randrange(100)}"],
                                            pieces=rng.randrange(1, 9)))
         self.lab.dev.run(["curl", "-s", "-o", "/dev/null",

@@ -160,6 +160,14 @@ class Verdicts(LabCase):
         self.peer(request("POST", "/", b"x" * 100)[:-1]).close()
         self.says(sidecar, mirror, "2 requests were malformed or broken off")
 
+    def test_an_app_that_does_not_answer(self):
+        self.echo()
+        sidecar = self.sidecar()
+        mirror = self.stream(sidecar, format="ndjson", responses="true")
+        self.peer(request("GET", "/")).close()
+        self.says(sidecar, mirror, "1 of 1 request delivered; "
+                                   "1 of 1 response missing: unanswered 1")
+
     def test_what_cannot_be_redacted(self):
         self.echo()
         sidecar = self.sidecar()

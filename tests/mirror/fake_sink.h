@@ -11,11 +11,17 @@
 namespace dormouse::testing {
 
 /// What a receiver would have got of one connection.
+struct ReceivedRequest {
+  std::string text;  // The head's method and target, the body, the trailers.
+  std::string end;   // "whole", or the reason of a cancellation.
+};
+
 struct Received {
   mirror::ConnectionInfo info;
   std::string bytes;
-  int requests = 0;                          // Whole ones.
-  std::vector<mirror::RequestId> unsettled;  // Of these, those whose fate is not known.
+  int requests = 0;                                // Whole ones.
+  std::vector<mirror::RequestId> unsettled;        // Of these, those whose fate is not known.
+  std::map<std::uint32_t, ReceivedRequest> http2;  // By number.
   bool closed = false;
   Reason cut = Reason::kNone;
   bool reset = false;
@@ -55,19 +61,38 @@ class FakeSink final : public mirror::Sink, private mirror::ResponseIntake {
   }
   Reason judgeRequest(const mirror::RequestInfo&) override { return refuseRequest; }
   Reason beginRequest(mirror::RequestId id, const mirror::RequestInfo& request) override {
-    return data(id.connection, request.head.bytes);
+    const http::RequestHead& head = request.head;
+    if (live.at(id.connection).info.http2 && refuseData == Reason::kNone) {
+      live.at(id.connection).http2[id.number].text =
+          std::string(head.method) + " " + std::string(head.target) + "\n";
+    }
+    return data(id.connection, head.bytes);
   }
   bool wantsContent() const override { return false; }
   Reason requestBody(mirror::RequestId id, std::span<const std::uint8_t> raw,
-                     std::span<const std::uint8_t>) override {
+                     std::span<const std::uint8_t> content) override {
     ++bodyCalls;
+    Received& received = live.at(id.connection);
+    if (received.info.http2) {
+      received.http2.at(id.number).text.append(content.begin(), content.end());
+    }
     return data(id.connection, raw);
   }
-  void endRequest(mirror::RequestId id, std::span<const http::HeaderField>) override {
+  void endRequest(mirror::RequestId id, std::span<const http::HeaderField> trailers) override {
+    if (live.at(id.connection).info.http2) {
+      ReceivedRequest& request = live.at(id.connection).http2.at(id.number);
+      request.end += "whole";
+      for (const http::HeaderField& field : trailers) {
+        (request.text += "\n").append(field.name).append("=").append(field.value);
+      }
+    }
     ++live.at(id.connection).requests;
     live.at(id.connection).unsettled.push_back(id);
   }
-  void cancelRequest(mirror::RequestId, Reason) override {}
+  void cancelRequest(mirror::RequestId id, Reason reason) override {
+    const auto request = live.at(id.connection).http2.find(id.number);
+    if (request != live.at(id.connection).http2.end()) request->second.end += reasonName(reason);
+  }
   void close(mirror::ConnectionHandle handle, Reason reason, bool reset) override {
     Received& received = live.at(handle);
     received.closed = true;

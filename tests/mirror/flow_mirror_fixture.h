@@ -25,6 +25,7 @@ class FlowMirrorTest : public ::testing::Test {
     identity.owner = "ana";
     identity.spec = std::move(spec);
     identity.started = clock_.wallNow();
+    mirror_.reset();  // The slot must be free.
     mirror_ = std::make_unique<FlowMirror>(
         identity, capture::LinkType::kRaw, table, 3, own_, [this](SinkListener& listener) {
           auto sink = std::make_unique<dormouse::testing::FakeSink>(listener);

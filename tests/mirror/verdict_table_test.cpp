@@ -32,6 +32,7 @@ std::vector<std::regex> rows() {
     text = replaced(text, "connections have", "THINGS (has|have)");
     text = replaced(text, "connections", "THINGS");
     text = replaced(text, "packets", "packets?");
+    text = replaced(text, "responses", "responses?");
     text = replaced(text, "THINGS", "(connection|request)s?");
     text = replaced(text, "\\bN\\b", "\\d+");
     text = replaced(text, "\\bPLACE\\b", "\\S+");

@@ -79,10 +79,19 @@ TEST(Verdict, PcapCountsPackets) {
   EXPECT_EQ(verdict(ledger, spec, false, {}), "1 of 1 packet delivered");
 }
 
+/// In a mirror of requests.
+std::string liveOfRequests(const wire::Ledger& ledger) {
+  wire::MirrorSpec spec = onPort(8080);
+  spec.requests.path = "^/";
+  return verdict(ledger, spec, false, {});
+}
+
 TEST(Verdict, CountsRequestsWhereThereAreAny) {
   wire::Ledger ledger = connections(3, 1);
   ledger.requests.seen = ledger.requests.delivered = 412;
-  EXPECT_EQ(live(ledger), "412 of 412 requests delivered");
+  EXPECT_EQ(liveOfRequests(ledger), "412 of 412 requests delivered");
+  EXPECT_EQ(live(ledger), "412 of 412 requests delivered; 3 of 4 connections delivered, 1 open")
+      << "of connections, only those of HTTP/2 are followed by requests";
   ledger.requests.skip(Reason::kSampledOut, 3);
   ledger.requests.skip(Reason::kRateCapped, 2);
   wire::MirrorSpec spec = onPort(8080);
@@ -92,14 +101,15 @@ TEST(Verdict, CountsRequestsWhereThereAreAny) {
       "412 of 417 requests delivered; 3 requests were not in the sample; 2 requests were above "
       "the rate of 50 a second");
   ledger.connections.skip(Reason::kTls, 2);
-  EXPECT_TRUE(live(ledger).ends_with("; traffic on port 8080 is TLS: 2 connections skipped"));
+  EXPECT_TRUE(
+      liveOfRequests(ledger).ends_with("; traffic on port 8080 is TLS: 2 connections skipped"));
 }
 
 TEST(Verdict, AFilterThatMatchesNoRequestIsTheNews) {
   wire::Ledger ledger;
   ledger.connections.skip(Reason::kFiltered, 4);
   ledger.requests.skip(Reason::kFiltered, 412);
-  EXPECT_EQ(live(ledger), "filter matched 0 of 412 requests");
+  EXPECT_EQ(liveOfRequests(ledger), "filter matched 0 of 412 requests");
 }
 
 TEST(Verdict, ConnectionsThatWaitToBeJoinedAreNamed) {

@@ -24,6 +24,7 @@ class FrameLog final : private wire::FrameHandler {
   std::map<std::uint64_t, std::string> bytes;
   std::map<std::uint64_t, std::vector<std::string>> parts;  // Record by record.
   std::map<std::uint64_t, wire::CloseFrame> closed;
+  std::vector<std::string> requests;  // Request records.
   int heartbeats = 0;
 
  private:
@@ -34,6 +35,17 @@ class FrameLog final : private wire::FrameHandler {
   void onData(std::uint64_t connection, std::span<const std::uint8_t> part) override {
     parts[connection].emplace_back(part.begin(), part.end());
     bytes[connection] += parts[connection].back();
+  }
+  void onRequest(const wire::RequestFrame& frame) override {
+    std::string event = "request " + std::to_string(frame.connection) + "." +
+                        std::to_string(frame.request) + " " +
+                        std::to_string(static_cast<int>(frame.part));
+    for (const wire::FieldView& field : frame.fields) {
+      ((event += " ").append(field.name) += "=").append(field.value);
+    }
+    if (!frame.bytes.empty()) event += " " + std::string(frame.bytes.begin(), frame.bytes.end());
+    if (frame.reason != Reason::kNone) event.append(" ").append(reasonName(frame.reason));
+    requests.push_back(std::move(event));
   }
   void onClose(const wire::CloseFrame& frame) override {
     events.push_back("close " + std::to_string(frame.connection) + " " +

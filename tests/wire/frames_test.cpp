@@ -16,11 +16,21 @@ class Script final : public FrameHandler {
   void onOpen(const OpenFrame& frame) override {
     add("open " + std::to_string(frame.connection) + " " +
         std::string(protocolName(frame.protocol)) + (frame.fromStart ? " start " : " middle ") +
-        std::to_string(frame.timestamp.time_since_epoch().count()) + " " + frame.client.toString() +
-        " " + frame.server.toString());
+        (frame.http2 ? "h2 " : "") + std::to_string(frame.timestamp.time_since_epoch().count()) +
+        " " + frame.client.toString() + " " + frame.server.toString());
   }
   void onData(std::uint64_t connection, std::span<const std::uint8_t> bytes) override {
     add("data " + std::to_string(connection) + " " + std::string(bytes.begin(), bytes.end()));
+  }
+  void onRequest(const RequestFrame& frame) override {
+    std::string line = "request " + std::to_string(frame.connection) + "." +
+                       std::to_string(frame.request) + " " +
+                       std::to_string(static_cast<int>(frame.part));
+    for (const FieldView& field : frame.fields) {
+      ((line += " ").append(field.name) += "=").append(field.value);
+    }
+    line += " " + std::string(frame.bytes.begin(), frame.bytes.end());
+    add(line + std::string(reasonName(frame.reason)));
   }
   void onClose(const CloseFrame& frame) override {
     add("close " + std::to_string(frame.connection) + " " + std::string(reasonName(frame.reason)) +
@@ -94,6 +104,14 @@ Bytes sample() {
                        .body = {}});
   appendOpen(out, openFrame(0x0102030405060708, Protocol::kUdp));
   appendData(out, 0x0102030405060708, {});
+  OpenFrame http2 = openFrame(8);
+  http2.http2 = true;
+  appendOpen(out, http2);
+  appendRequest(out, {8, 3, RequestPart::kHead, {{":method", "POST"}, {"a", ""}}, {}, {}});
+  appendRequest(out, {8, 5, RequestPart::kHead, {{":method", "PUT"}}, {}, {}});
+  appendRequest(out, {8, 3, RequestPart::kBody, {}, bytesOf("hi"), {}});
+  appendRequest(out, {8, 5, RequestPart::kCancel, {}, {}, Reason::kMalformed});
+  appendRequest(out, {8, 3, RequestPart::kEnd, {}, {}, {}});
   appendClose(out, {7, Reason::kGap, false});
   appendClose(out, {0x0102030405060708, Reason::kNone, true});
   appendLedger(out, R"({"id":"m-1"})");
@@ -108,6 +126,12 @@ constexpr const char* kSampleText =
     "response 7.3 0 unanswered - 0  \n"
     "open 72623859790382856 udp start 1700000000123456789 10.1.2.3:40000 [2001:db8::1]:8080\n"
     "data 72623859790382856 \n"
+    "open 8 tcp start h2 1700000000123456789 10.1.2.3:40000 [2001:db8::1]:8080\n"
+    "request 8.3 1 :method=POST a= none\n"
+    "request 8.5 1 :method=PUT none\n"
+    "request 8.3 2 hinone\n"
+    "request 8.5 4 malformed\n"
+    "request 8.3 3 none\n"
     "close 7 gap\n"
     "close 72623859790382856 none reset\n"
     "ledger {\"id\":\"m-1\"}\n"
@@ -171,6 +195,7 @@ TEST(Frames, APayloadAboveTheMaximumIsSplit) {
       joined.append(bytes.begin(), bytes.end());
       ++records;
     }
+    void onRequest(const RequestFrame& frame) override { onData(0, frame.bytes); }
     void onClose(const CloseFrame&) override {}
     void onLedger(std::string_view) override {}
     void onHeartbeat() override {}
@@ -182,12 +207,17 @@ TEST(Frames, APayloadAboveTheMaximumIsSplit) {
   decoder.feed(stream);
   EXPECT_EQ(joiner.records, 3);
   EXPECT_TRUE(joiner.joined == big);
+  stream.clear();
+  appendRequest(stream, {9, 1, RequestPart::kBody, {}, bytesOf(big), {}});
+  decoder.feed(stream);
+  EXPECT_EQ(joiner.records, 6);
+  EXPECT_TRUE(joiner.joined == big + big);
 }
 
 TEST(Frames, RecordsOfUnknownTypesAreSkipped) {
   Bytes stream;
   appendMagic(stream);
-  for (const int type : {0, 3, 99, 255}) {
+  for (const int type : {0, 99, 200, 255}) {
     const Bytes record = {0, 0, 0, 4, static_cast<std::uint8_t>(type), 1, 2, 3};
     stream.insert(stream.end(), record.begin(), record.end());
   }
@@ -220,7 +250,17 @@ TEST(Frames, HostileRecordsAreRefusedWithTheirPlace) {
   Bytes protocol = open;
   protocol[13] = 1;
   Bytes flags = open;
-  flags[14] = 2;
+  flags[14] = 4;
+  Bytes udpOfHttp2 = open;
+  udpOfHttp2[13] = 17;
+  udpOfHttp2[14] = 2;
+  const Bytes request = record({0, 0, 0, 14, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1});
+  const auto part = [&](std::initializer_list<int> rest) {
+    Bytes out = request;
+    out[3] = static_cast<std::uint8_t>(13 + rest.size());
+    for (const int byte : rest) out.push_back(static_cast<std::uint8_t>(byte));
+    return out;
+  };
   Bytes shortOpen = open;
   shortOpen[3] = static_cast<std::uint8_t>(shortOpen[3] - 1);
   shortOpen.pop_back();
@@ -261,6 +301,16 @@ TEST(Frames, HostileRecordsAreRefusedWithTheirPlace) {
       {record({0, 0, 0, 2, 6, 0}), "heartbeat record with a body"},
       {protocol, "unknown protocol 1"},
       {flags, "unknown flags"},
+      {udpOfHttp2, "HTTP/2 that is not TCP"},
+      {record({0, 0, 0, 13, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), "request record that is too"},
+      {part({0}), "unknown part 0"},
+      {part({9}), "unknown part 9"},
+      {part({1, 0, 0, 0}), "cut within a field"},
+      {part({1, 0, 0, 0, 2, 'a'}), "cut within a field"},
+      {part({1, 0, 0, 0, 1, 'a'}), "cut within a field"},
+      {part({3, 0xff, 0xff, 0xff, 0xff, 'a'}), "cut within a field"},
+      {part({4}), "unknown reason"},
+      {part({4, 'x'}), "unknown reason"},
       {shortOpen, "wrong length"},
       {longOpen, "wrong length"},
   };

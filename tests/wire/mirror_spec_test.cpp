@@ -130,13 +130,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"ports":[1],"mark":true,"protocol":"udp")" T, "protocol", "tcp alone"},
         Refusal{R"({"ports":[1],"mark":true,"midstream":"raw")" T, "midstream", "raw"},
         Refusal{R"({"ports":[1],"responses":true)" T, "responses", "GET /v1/stream"},
+        Refusal{R"({"ports":[1],"h2":"frames")" T, "h2", "raw"},
+        Refusal{R"({"ports":[1],"h2":true)" T, "h2", "string"},
+        Refusal{R"({"ports":[1],"rate":1,"h2":"raw")" T, "h2", "no requests"},
         Refusal{R"({"ports":[1],"Ports":[1])" T, "Ports", "unknown key"},
         Refusal{R"({"ports":[1],"format":"pcap")" T, "format", "unknown key"}));
 #undef T
 
 TEST(PushSpec, TakesEverythingThisVersionKnows) {
   const MirrorSpec spec = parsePushSpec(R"( {"ports":[9090,8080,9090],"protocol":"udp",
-      "to":"[2001:db8::7]:3000","ttl":"1h30m","midstream":"raw",
+      "to":"[2001:db8::7]:3000","ttl":"1h30m","midstream":"raw","h2":"raw",
       "filter":{"source":["10.0.0.0/8","::1"]}}
   )");
   EXPECT_EQ(spec.ports, (std::vector<std::uint16_t>{8080, 9090}));
@@ -144,6 +147,7 @@ TEST(PushSpec, TakesEverythingThisVersionKnows) {
   EXPECT_EQ(spec.to, "[2001:db8::7]:3000");
   EXPECT_EQ(spec.ttl, seconds(5400));
   EXPECT_EQ(spec.midstream, Midstream::kRaw);
+  EXPECT_EQ(spec.http2, Http2::kRaw);
   ASSERT_EQ(spec.sources.size(), 2U);
   EXPECT_EQ(spec.sources[0].toString(), "10.0.0.0/8");
 }
@@ -187,6 +191,8 @@ INSTANTIATE_TEST_SUITE_P(
         QueryRefusal{{{"port", "1"}, {"ttl", "-1s"}}, "ttl", "duration"},
         QueryRefusal{{{"port", "1"}, {"ttl", "1s"}, {"ttl", "1s"}}, "ttl", "twice"},
         QueryRefusal{{{"port", "1"}, {"midstream", ""}}, "midstream", "raw"},
+        QueryRefusal{{{"port", "1"}, {"h2", "yes"}}, "h2", "requests"},
+        QueryRefusal{{{"port", "1"}, {"format", "ndjson"}, {"h2", "raw"}}, "h2", "no requests"},
         QueryRefusal{{{"port", "1"}, {"method", "GET,"}}, "method", "no method"},
         QueryRefusal{{{"port", "1"}, {"path", "a"}, {"path", "b"}}, "path", "twice"},
         QueryRefusal{{{"port", "1"}, {"path", std::string(1025, 'a')}}, "path", "1024"},
@@ -254,6 +260,7 @@ TEST(StreamSpec, TheQueryIsTheInverse) {
   spec.format = Format::kPcap;
   spec.ttl = seconds(3661);
   spec.midstream = Midstream::kRaw;
+  spec.http2 = Http2::kRaw;
   spec.sources = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
   const MirrorSpec back = parseStreamSpec(decodeQuery(toQuery(spec)));
   EXPECT_EQ(back.ports, spec.ports);
@@ -261,6 +268,7 @@ TEST(StreamSpec, TheQueryIsTheInverse) {
   EXPECT_EQ(back.format, spec.format);
   EXPECT_EQ(back.ttl, spec.ttl);
   EXPECT_EQ(back.midstream, spec.midstream);
+  EXPECT_EQ(back.http2, spec.http2);
   EXPECT_EQ(back.sources, spec.sources);
   EXPECT_EQ(toQuery(spec).find_first_of("/:,+ "), std::string::npos) << toQuery(spec);
 }

@@ -62,6 +62,16 @@ TEST(StreamFormatDocument, ShowsWhatTheEncoderMakes) {
       {"magic", encoded([](Bytes& out) { appendMagic(out); })},
       {"open", encoded([&](Bytes& out) { appendOpen(out, open); })},
       {"data", encoded([&](Bytes& out) { appendData(out, 7, hi); })},
+      {"request-head", encoded([](Bytes& out) {
+         appendRequest(out, {8, 1, RequestPart::kHead, {{":method", "POST"}}, {}, {}});
+       })},
+      {"request-body",
+       encoded([&](Bytes& out) { appendRequest(out, {8, 1, RequestPart::kBody, {}, hi, {}}); })},
+      {"request-end",
+       encoded([](Bytes& out) { appendRequest(out, {8, 1, RequestPart::kEnd, {}, {}, {}}); })},
+      {"request-cancel", encoded([](Bytes& out) {
+         appendRequest(out, {8, 3, RequestPart::kCancel, {}, {}, Reason::kMalformed});
+       })},
       {"close", encoded([](Bytes& out) { appendClose(out, {7, Reason::kGap, false}); })},
       {"close-reset", encoded([](Bytes& out) { appendClose(out, {7, Reason::kNone, true}); })},
       {"ledger", encoded([](Bytes& out) { appendLedger(out, "{}"); })},

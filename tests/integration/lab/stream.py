@@ -19,12 +19,45 @@ class Flow:
         self.server = self._endpoint(body[36:54])
         self.data = bytearray()
         self.parts = []     # The data records, one by one.
+        self.requests = {}  # Of HTTP/2: number -> Request.
         self.closed = None  # (flags, reason) once it has.
 
     @staticmethod
     def _endpoint(raw):
         address = ipaddress.IPv6Address(bytes(raw[:16]))
         return str(address.ipv4_mapped or address), int.from_bytes(raw[16:], "big")
+
+
+class Request:
+    """One HTTP/2 request as its records tell of it."""
+
+    def __init__(self, fields):
+        self.fields = fields
+        self.body = bytearray()
+        self.trailers = []
+        self.end = None  # "" once it is whole, else the reason.
+
+    @staticmethod
+    def read_fields(raw):
+        texts = []
+        while raw:
+            length = int.from_bytes(raw[:4], "big")
+            assert len(raw) >= 4 + length, "a field is cut off"
+            texts.append(bytes(raw[4:4 + length]).decode("latin-1"))
+            raw = raw[4 + length:]
+        assert len(texts) % 2 == 0, "a name without its value"
+        return list(zip(texts[::2], texts[1::2]))
+
+    def take(self, part, rest):
+        assert self.end is None, "a part of a request that is over"
+        if part == 2:
+            self.body += rest
+        elif part == 3:
+            self.trailers = self.read_fields(rest)
+            self.end = ""
+        else:
+            assert part == 4 and rest, f"part {part}"
+            self.end = rest.decode()
 
 
 class FrameReader:
@@ -106,9 +139,18 @@ class FrameReader:
             number = int.from_bytes(body[:8], "big")
             assert len(body) == 54 and number not in self.flows, "a bad open record"
             self.flows[number] = Flow(body)
+        elif kind == REQUEST:
+            flow = self.flows[int.from_bytes(body[:8], "big")]
+            assert flow.closed is None and flow.flags & 2, "a request out of its place"
+            number, part = int.from_bytes(body[8:12], "big"), body[12]
+            if part == 1:
+                assert number not in flow.requests, "a request begins twice"
+                flow.requests[number] = Request(Request.read_fields(body[13:]))
+            else:
+                flow.requests[number].take(part, body[13:])
         elif kind == DATA:
             flow = self.flows[int.from_bytes(body[:8], "big")]
-            assert flow.closed is None, "data after a close record"
+            assert flow.closed is None and not flow.flags & 2, "data out of its place"
             flow.data += body[8:]
             flow.parts.append(body[8:])
         elif kind == CLOSE:

@@ -17,7 +17,9 @@ def sentences():
 
 def _pattern(row):
     """One thing or several, connections or requests: the table names all of them as connections."""
-    text = re.escape(row).replace(r"\ ", " ").replace("packets", "packets?")
+    text = re.escape(row).replace(r"\ ", " ")
+    text = re.sub("packets|responses", lambda word: word.group() + "?", text)
+    text = re.sub(r"missing: (.*)", r"missing: \1(?:, \1)*", text)  # Each reason with its number.
     text = re.sub(r"\b(N|PLACE|ERROR|REASON)\b", lambda word: WORDS[word.group()], text)
     return re.sub("connections( were| have)?",
                   lambda m: "(?:connection|request)s?" + VERBS[m.group(1)], text)
