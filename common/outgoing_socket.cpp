@@ -39,7 +39,6 @@ std::optional<Endpoint> localEnd(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
-  Endpoint endpoint;
   if (storage.ss_family == AF_INET) {
     sockaddr_in address{};
     std::memcpy(&address, &storage, sizeof address);

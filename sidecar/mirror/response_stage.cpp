@@ -110,8 +110,8 @@ void ResponseStage::begin(const reassembly::FlowView& flow, const http::RequestH
   }
   if (isNew) {
     exchange->second = std::make_unique<Exchange>(*this, flow.id);
-    // Responses to earlier requests may still be coming: they would be taken for this one's.
-    if (!fresh) exchange->second->pairing().end(Reason::kGap);
+    // The connection may be one that was forgotten in the middle of a response.
+    if (starved_ && !fresh) exchange->second->pairing().end(Reason::kGap);
   }
   http::ResponsePairing& pairing = exchange->second->pairing();
   if (fresh && pairing.lost() != Reason::kNone && mayRestart(pairing.lost())) pairing.restart();
@@ -183,6 +183,7 @@ void ResponseStage::tidy(Exchanges::iterator exchange) {
     // It is remembered as lost, so that the rest of its responses is not taken for others.
     held.pairing().end(Reason::kOverBudget);
     if (!memory_.take(held.held())) {
+      starved_ = true;
       exchanges_.erase(exchange);
       return;
     }

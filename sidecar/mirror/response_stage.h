@@ -87,6 +87,7 @@ class ResponseStage final : public reassembly::FlowListener {
   Budget memory_{kMemory};
   Exchanges exchanges_;
   TimePoint nextSweep_;
+  bool starved_ = false;  // There was no memory even to remember a connection as lost.
 };
 
 }  // namespace dormouse::mirror

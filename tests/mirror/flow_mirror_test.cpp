@@ -488,7 +488,7 @@ TEST_F(FlowMirrorTest, ATunnelFollowsItsRequest) {
 TEST_F(FlowMirrorTest, HeadsThatNeverEndAreBounded) {
   start(selecting("."));
   const std::string head = "GET / HTTP/1.1\r\nX: " + std::string(60000, 'x');
-  for (std::uint16_t i = 0; i < 60; ++i) {
+  for (std::uint16_t i = 0; i < 40; ++i) {
     TcpClient client;
     client.client = endpoint("10.1.0.1", static_cast<std::uint16_t>(1000 + i));
     feed(client.syn());
@@ -515,7 +515,7 @@ TEST_F(FlowMirrorTest, HeadsThatNeverEndAreForgottenWithTheirConnections) {
   for (std::uint16_t i = 0; i < 40; ++i)
     feed(connect(static_cast<std::uint16_t>(1000 + i)).fin(length));
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kOverBudget), 0U) << "none was open beside it";
-  for (std::uint16_t i = 0; i < 60; ++i) connect(static_cast<std::uint16_t>(2000 + i));
+  for (std::uint16_t i = 0; i < 40; ++i) connect(static_cast<std::uint16_t>(2000 + i));
   const std::uint64_t cut = ledger().requests.skippedFor(Reason::kOverBudget);
   EXPECT_GE(cut, 20U);
   EXPECT_LT(cut, 30U) << "those that were cut hold nothing";

@@ -89,14 +89,18 @@ class Responses : public ::testing::Test {
                                            });
   }
   void feed(const Segment& segment) {
+    feedQuietly(segment);
+    EXPECT_TRUE(mirror_->report().ledger.balances());
+  }
+  /// Without a look at the ledger.
+  void feedQuietly(const Segment& segment) {
     const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
     mirror_->beginBatch(clock_.now());
     mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
-    EXPECT_TRUE(mirror_->report().ledger.balances());
   }
   void open(const Talk& talk) {
-    feed(talk.syn());
-    feed(talk.synAck());
+    feedQuietly(talk.syn());
+    feedQuietly(talk.synAck());
   }
   void end() {
     mirror_->noteEnd("deleted");
@@ -241,6 +245,41 @@ TEST_F(Responses, AfterAHoleAPipelinedRequestDoesNotPassForAnAnsweredOne) {
   feed(talk.answer(ok("one")));
   EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 malformed", "100.2 GET /2 malformed"));
   EXPECT_EQ(account().skippedFor(Reason::kMalformed), 2U);
+}
+
+TEST_F(Responses, APipelinedRequestMayCrossTheResponseBeforeIt) {
+  start();
+  Talk talk;
+  open(talk);
+  feed(talk.ask(get("/1")));
+  const std::uint32_t before = talk.read;
+  feed(talk.answer(ok("one")));
+  const std::uint32_t after = std::exchange(talk.read, before);
+  feed(talk.ask(get("/2")));  // It acknowledges nothing of the first one.
+  talk.read = after;
+  feed(talk.answer(ok("two")));
+  EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 200 one", "100.2 GET /2 200 two"));
+}
+
+TEST_F(Responses, WithoutMemoryToRememberAConnectionNothingIsMixedUp) {
+  start();
+  std::vector<Talk> talks;
+  for (std::uint16_t i = 0; i < 9000; ++i) {
+    Talk& talk = talks.emplace_back(static_cast<std::uint16_t>(10'000 + i));
+    open(talk);
+    feedQuietly(talk.ask(get("/")));
+  }
+  Talk last(1);
+  open(last);
+  feed(last.ask(get("/1")));
+  EXPECT_EQ(sink_->answers.back().substr(sink_->answers.back().find(' ')), " GET /1 over-budget");
+  feed(last.answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"));
+  for (std::size_t i = 0; i < 500; ++i) feedQuietly(talks[i].answer(ok("x")));
+  last.read = 0;
+  feed(last.ask(get("/2")));
+  last.read = 40;
+  feed(last.answer(ok("a body that looks like a response")));
+  EXPECT_EQ(sink_->answers.back().find("200"), std::string::npos) << sink_->answers.back();
 }
 
 TEST_F(Responses, AJoinedConnectionHasThemFromItsFirstRequestOn) {

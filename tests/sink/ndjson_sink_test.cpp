@@ -196,6 +196,7 @@ TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   struct Last final : wire::FrameHandler {
     void onOpen(const wire::OpenFrame&) override {}
     void onData(std::uint64_t, std::span<const std::uint8_t>) override {}
+    void onRequest(const wire::RequestFrame&) override {}
     void onClose(const wire::CloseFrame&) override {}
     void onLedger(std::string_view) override {}
     void onHeartbeat() override {}
