@@ -24,6 +24,7 @@ void PortMirrors::closeAll() {
 
 std::vector<PortMirror*> PortMirrors::all() const {
   std::vector<PortMirror*> all;
+  all.reserve(open_.size() + closing_.size());
   for (const auto& [port, mirror] : open_) all.push_back(mirror.get());
   for (const auto& mirror : closing_) all.push_back(mirror.get());
   return all;

@@ -74,6 +74,7 @@ TEST(ProcessTree, ReadsNamesThatLookLikeSomethingElse) {
   proc.write("11/fd/0", "no socket");
   const std::string path = proc.string() + "/11/fd/3";
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(fd, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   ASSERT_LT(path.size(), sizeof address.sun_path);

@@ -54,6 +54,7 @@ class RealSocket {
   explicit RealSocket(Protocol protocol, bool v6 = false, bool v6Only = false) {
     const int type = protocol == Protocol::kTcp ? SOCK_STREAM : SOCK_DGRAM;
     fd_ = ::socket(v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) throw std::runtime_error("socket");
     if (v6) {
       const int on = v6Only ? 1 : 0;
       ::setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
