@@ -18,6 +18,11 @@ SMALL_RING = ("--ring", "512KiB")
 RING_FOR_FOUR = ("--ring", "16MiB")
 
 
+# A whole request of HTTP/2: GET / of the authority "a" (RFC 9113, 3.4 and 6.2; RFC 7541, 6).
+HTTP2_REQUEST = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+                 + bytes.fromhex("000006010500000001" "828684" "410161"))
+
+
 class Verdicts(LabCase):
     known = sentences()
     said = set()  # The rows of the documentation's table that a verdict was made of.
@@ -238,6 +243,14 @@ class Verdicts(LabCase):
                 break
         self.says(sidecar, mirror, "1 connection was shed because the receiver was too slow")
         app.close()
+
+    def test_a_receiver_that_speaks_another_http(self):
+        self.echo()
+        self.recorder(answer=b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        sidecar = self.sidecar()
+        mirror = self.push(sidecar)
+        self.peer(HTTP2_REQUEST)
+        self.says(sidecar, mirror, rf"{DEV4}:{LOCAL_PORT} does not speak HTTP/2: 1 request skipped")
 
     def test_a_receiver_that_goes_away(self):
         self.nginx()

@@ -4,7 +4,6 @@ import json
 import pathlib
 import re
 import subprocess
-import sys
 
 from lab.waiting import patience, wait_until
 
@@ -14,6 +13,10 @@ CAUTIOUS = ("--window-bits=10", "--header-table-size=128", "--encoder-header-tab
 _FIELD = re.compile(r"\[id=(\d+)\].*recv \(stream_id=(\d+)\) ([^ ]+?): (.*)")
 _DATA = re.compile(r"\[id=(\d+)\].*recv (DATA|HEADERS) frame <length=(\d+), flags=0x(\w+), "
                    r"stream_id=(\d+)>")
+
+
+# The interpreter that the package python3-grpcio is for, whichever other one comes first on PATH.
+SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Nghttpd:
@@ -73,7 +76,7 @@ class GrpcServer:
     def __init__(self, test, namespace, address):
         self._log = test.directory / f"grpc{address[1]}.log"
         self.process = namespace.start(
-            [sys.executable, "-B", str(pathlib.Path(__file__).with_name("grpc_peer.py")), "serve",
+            [SYSTEM_PYTHON, "-B", str(pathlib.Path(__file__).with_name("grpc_peer.py")), "serve",
              f"{address[0]}:{address[1]}", str(self._log)], stdin=subprocess.DEVNULL)
         test.addCleanup(self.stop)
         wait_until(lambda: self._log.exists(), "the gRPC server listens")
@@ -91,7 +94,7 @@ class GrpcServer:
 
 def grpc_calls(namespace, address, count):
     """`count` calls of each kind, all of which must succeed; what was sent, as calls() says it."""
-    done = namespace.run([sys.executable, "-B",
+    done = namespace.run([SYSTEM_PYTHON, "-B",
                           str(pathlib.Path(__file__).with_name("grpc_peer.py")), "call",
                           f"{address[0]}:{address[1]}", str(count)], text=True)
     assert done.returncode == 0, done.stderr
