@@ -104,7 +104,8 @@ WRONG_QUERIES = [
     ("port=8080&method=G(", "method"), ("port=8080&path=%28", "path"),
     ("port=8080&header=a:%5B", "header"), ("port=8080&header=a", "header"),
     ("port=8080&percent=0", "percent"), ("port=8080&by=header:x", "by"), ("port=8080&rate=x", "rate"),
-    ("port=8080&redact=cookie%3A", "redact"), ("port=8080&responses=true", "responses"),
+    ("port=8080&redact=cookie%3A", "redact"), ("port=8080&responses=maybe", "responses"),
+    ("port=8080&responses=true&format=http", "responses"),
     ("port=8080&probes=yes", "probes"), ("port=8080&unknown=1", "unknown"),
     ("port=8080&Port=8080", "Port"), ("port=8080&=x", ""), ("port=%38%30%38%30%2", "port"),
 ]
