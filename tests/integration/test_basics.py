@@ -23,7 +23,8 @@ class Basics(LabCase):
     def check_push(self, app, to, recorder):
         nginx = self.nginx()
         program = self.recorder(recorder, answer=b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 10000)
-        sidecar = self.sidecar()
+        # Room for two of the large bodies at once: a slow build's receiver must not cost any.
+        sidecar = self.sidecar("--mirror-budget", "32MiB")
         self.assertEqual(packet_sockets(), [])
         mirror = self.push(sidecar, to)
         self.assert_woken()

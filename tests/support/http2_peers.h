@@ -17,6 +17,7 @@ namespace dormouse::testing {
 
 using Http2List = std::vector<std::pair<std::string, std::string>>;
 
+/// Points into `fields`.
 inline std::vector<nghttp2_nv> nghttp2List(const Http2List& fields) {
   std::vector<nghttp2_nv> list;
   for (const auto& [name, value] : fields) {
@@ -234,7 +235,8 @@ class Http2Server {
     }
   }
   void answer(std::int32_t stream) {
-    const auto list = nghttp2List({{":status", "200"}});
+    const Http2List fields = {{":status", "200"}};
+    const auto list = nghttp2List(fields);
     nghttp2_submit_response(session_, stream, list.data(), list.size(), nullptr);
   }
   void goAway() { nghttp2_submit_goaway(session_, 0, lastStream, 0, nullptr, 0); }
