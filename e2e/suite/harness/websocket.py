@@ -30,4 +30,5 @@ class WebSocket:
         return self._stream.read(head[1])
 
     def close(self):
+        self._stream.close()  # It holds the descriptor, too.
         self._socket.close()
