@@ -12,8 +12,9 @@ PACKAGES := \
   libseccomp-dev prometheus-cpp-dev rapidjson-dev \
   libgtest-dev libgmock-dev \
   clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 \
-  python3 python3-grpcio python3-jsonpatch python3-jsonschema python3-yaml nginx-light curl nghttp2-client nghttp2-server wrk tshark tcpdump jq \
-  iproute2 libcap2-bin openssl util-linux procps netcat-openbsd nghttp2-client nodejs
+  python3 python3-grpcio python3-jsonpatch python3-jsonschema python3-yaml \
+  nginx-light curl nghttp2-client nghttp2-server wrk tshark tcpdump jq nodejs \
+  iproute2 libcap2-bin openssl util-linux procps netcat-openbsd
 
 # For the cluster of the end-to-end tests; Kubernetes itself is built from its Go modules.
 E2E_PACKAGES := \
