@@ -128,11 +128,12 @@ void Http2Parser::takePadLength(Bytes& bytes, Http2Listener& listener) {
 }
 
 void Http2Parser::takeContent(Bytes& bytes, Http2Listener& listener) {
+  const std::uint32_t coming = left_;  // The frame's, so that it does not matter how it is cut.
   const Bytes content = bytes.first(std::min<std::size_t>(left_, bytes.size()));
   bytes = bytes.subspan(content.size());
   left_ -= static_cast<std::uint32_t>(content.size());
   if (Stream* const stream = find(frame_.stream)) {
-    if (stream->left && content.size() > *stream->left) {
+    if (stream->left && coming > *stream->left) {
       cancel(frame_.stream, Reason::kMalformed, listener);
     } else {
       if (stream->left) *stream->left -= content.size();

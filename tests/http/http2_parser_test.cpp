@@ -216,6 +216,7 @@ TEST(Http2Parser, AContentOfAnotherLengthThanAnnouncedIsMalformed) {
   const auto end = [&](const std::string& frames) {
     const Parsed result = run(beginning() + frames);
     EXPECT_EQ(result.fault, "");
+    EXPECT_EQ(result, run(beginning() + frames, 1)) << "byte by byte";
     return result.log.requests.at(1).end;
   };
   EXPECT_EQ(end(frame(1, 4, 1, block) + frame(0, 1, 1, "abc")), "whole");
