@@ -41,8 +41,11 @@ std::optional<std::string> withoutCookies(std::string_view text,
   bool found = false;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find_first_of(";,=", at), text.size());
+    const std::string_view name = trimmed(text.substr(at, end - at));
+    // Some servers end a cookie at a blank, too.
+    const std::string_view lastWord = name.substr(name.find_last_of(" \t") + 1);
     const bool named = end < text.size() && text[end] == '=' &&
-                       contains(names, trimmed(text.substr(at, end - at)));
+                       (contains(names, name) || contains(names, lastWord));
     const std::size_t taken = std::min(end + 1, text.size());
     result.append(text.substr(at, taken - at));
     at = taken;
@@ -88,14 +91,20 @@ Redactor::Body Redactor::judge(std::span<const HeaderField> fields, std::string_
   if (named) return Body::kJson;
   using std::string_view_literals::operator""sv;
   constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
+  static_assert(kUtf8Mark.size() == kBeginning);
   if (begin.size() < kUtf8Mark.size() && !whole) return Body::kUndecided;
   // UTF-16, with its mark or without.
   for (const std::string_view mark : {"\xfe\xff"sv, "\xff\xfe"sv, "\0{"sv, "\0["sv}) {
     if (begin.starts_with(mark)) return Body::kOpaque;
   }
   if (begin.starts_with(kUtf8Mark)) begin.remove_prefix(kUtf8Mark.size());
-  const auto first = std::find_if_not(begin.begin(), begin.end(), isBlank);
-  if (first == begin.end()) return whole ? Body::kPlain : Body::kUndecided;
+  const Body body = decideFurther(begin);
+  return body == Body::kUndecided && whole ? Body::kPlain : body;
+}
+
+Redactor::Body Redactor::decideFurther(std::string_view next) {
+  const auto first = std::find_if_not(next.begin(), next.end(), isBlank);
+  if (first == next.end()) return Body::kUndecided;
   return *first == '{' || *first == '[' ? Body::kJson : Body::kPlain;
 }
 

@@ -45,6 +45,11 @@ class Redactor {
   /// By the message's fields and the beginning of its body; `whole`: that is all of it. A body is
   /// taken for JSON if a Content-Type says so or its text begins like an object or an array.
   Body judge(std::span<const HeaderField> fields, std::string_view begin, bool whole) const;
+  /// What decideFurther() wants to have been judged.
+  static constexpr std::size_t kBeginning = 3;
+  /// The next bytes of a body of which at least kBeginning have been judged as undecided: so far it
+  /// has nothing but blanks, which need not be looked at again.
+  static Body decideFurther(std::string_view next);
   std::optional<std::string> json(std::string_view body) const { return json_.redact(body); }
 
   /// judge() and json() of a whole body: what may be passed, or nothing.

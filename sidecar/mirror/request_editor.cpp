@@ -138,8 +138,11 @@ void RequestEditor::keepFraming(Request& request, std::string_view raw) {
 Reason RequestEditor::hold(RequestId id, Request& request, std::string_view content) {
   // While nothing is known, no more has come than blanks, or a part of a mark.
   if (request.body == Body::kUndecided && !content.empty()) {
+    const bool begun = request.content.size() >= http::Redactor::kBeginning;
     request.content += content;
-    request.body = redactor_.judge(request.head->head().fields, request.content, false);
+    // A body of blanks that comes byte by byte is not to be read from its beginning each time.
+    request.body = begun ? http::Redactor::decideFurther(content)
+                         : redactor_.judge(request.head->head().fields, request.content, false);
     if (request.body == Body::kPlain) return release(id, request);
   } else if (content.size() <= options_.maxBody - request.content.size()) {
     request.content += content;

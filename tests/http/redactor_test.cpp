@@ -54,6 +54,8 @@ TEST(Redactor, ReplacesCookiesInEveryReading) {
   EXPECT_EQ(cookies(R"(a="x; session=secret"; b=2)"), R"(a="x; session=redacted; b=2)");
   EXPECT_EQ(cookies("a=1, session=secret"), "a=1, session=redacted");
   EXPECT_EQ(cookies("a=session=secret"), "a=session=redacted");
+  EXPECT_EQ(cookies("a=b session=secret; c=d"), "a=b session=redacted; c=d");
+  EXPECT_EQ(cookies("a=b\tsession=secret"), "a=b\tsession=redacted");
 }
 
 std::string json(const std::vector<std::string>& paths, std::string_view text) {
@@ -124,6 +126,9 @@ TEST(Redactor, KnowsABodyByItsTypeOrByHowItBegins) {
   EXPECT_EQ(judge({}, "   "), Body::kUndecided);
   EXPECT_EQ(judge({}, "\xef\xbb"), Body::kUndecided);
   EXPECT_EQ(judge({}, "   ", true), Body::kPlain);
+  EXPECT_EQ(Redactor::decideFurther(" \n"), Body::kUndecided);
+  EXPECT_EQ(Redactor::decideFurther("\n["), Body::kJson);
+  EXPECT_EQ(Redactor::decideFurther(" a{"), Body::kPlain);
   EXPECT_EQ(judge({}, "a", true), Body::kPlain);
   EXPECT_EQ(judge({}, "{", true), Body::kJson);
   EXPECT_EQ(hiding({"a"}).judge({}, "{}", true), Body::kPlain) << "no member is hidden";
