@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "http/head_end.h"
+
 namespace dormouse::http {
 
 /// Finds the end of a head: its first empty line (RFC 9112, 2.1). Copies only what is cut between
@@ -23,22 +25,20 @@ class HeadBytes {
   std::span<const std::uint8_t> all() const;
   /// What is wrong, whatever the head says: a line that ends with a bare LF, one that is folded, or
   /// more than `limit` bytes. Null if nothing is.
-  const char* fault() const { return fault_; }
+  const char* fault() const {
+    return end_.fault() == nullptr && tooLarge_ ? "the head is too large" : end_.fault();
+  }
   bool empty() const { return held_.empty(); }
   /// Bytes of memory held.
   std::size_t held() const { return held_.capacity(); }
   void release();
 
  private:
-  /// The end of the head within `bytes`, or 0 if it is not there.
-  std::size_t findEnd(std::span<const std::uint8_t> bytes);
-
   const std::size_t limit_;
   std::string held_;
   std::span<const std::uint8_t> inPlace_;  // The head, if it came in one piece.
-  bool lastWasCr_ = false;                 // Of the bytes so far, the last.
-  std::size_t lineLength_ = 0;             // Of the last line so far.
-  const char* fault_ = nullptr;
+  HeadEnd end_;
+  bool tooLarge_ = false;
 };
 
 }  // namespace dormouse::http

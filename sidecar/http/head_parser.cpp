@@ -133,23 +133,25 @@ class Grammar final : public beast::http::basic_parser<std::is_same_v<Head, Requ
 
 /// Returns nothing, or what is wrong with the grammar.
 template <typename Head>
-std::string parseGrammar(Grammar<Head>& grammar, std::span<const std::uint8_t> bytes) {
+std::string parseGrammar(Grammar<Head>& grammar, std::span<const std::uint8_t> bytes,
+                         std::vector<HeaderField>& fields, Head& head) {
+  fields.clear();
   beast::error_code error;
   const std::size_t used = grammar.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (error) return error.message();
-  return used != bytes.size() || !grammar.is_header_done() ? "the head ends elsewhere" : "";
+  if (used != bytes.size() || !grammar.is_header_done()) return "the head ends elsewhere";
+  head.bytes = bytes;
+  head.fields = fields;
+  return "";
 }
 
 }  // namespace
 
 std::string parseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderField>& fields,
                       RequestHead& head) {
-  fields.clear();
   Grammar grammar(head, fields, bytes.size() + 1);
-  std::string wrong = parseGrammar(grammar, bytes);
+  std::string wrong = parseGrammar(grammar, bytes, fields, head);
   if (!wrong.empty()) return wrong;
-  head.bytes = bytes;
-  head.fields = fields;
   const auto announced = grammar.content_length();
   wrong = judgeFraming(head, announced ? *announced : 0);
   return wrong.empty() ? judgeHost(head) : wrong;
@@ -157,12 +159,9 @@ std::string parseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderFie
 
 std::string parseResponseHead(std::span<const std::uint8_t> bytes, std::vector<HeaderField>& fields,
                               ResponseHead& head) {
-  fields.clear();
   Grammar grammar(head, fields, bytes.size() + 1);
-  std::string wrong = parseGrammar(grammar, bytes);
+  std::string wrong = parseGrammar(grammar, bytes, fields, head);
   if (!wrong.empty()) return wrong;
-  head.bytes = bytes;
-  head.fields = fields;
   if (head.status < 100) return "a status below 100";
   const auto codings = std::count_if(fields.begin(), fields.end(), [](const HeaderField& field) {
     return sameName(field.name, "transfer-encoding");

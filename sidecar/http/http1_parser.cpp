@@ -1,7 +1,6 @@
 #include "http/http1_parser.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -41,7 +40,7 @@ Http1Parser::State Http1Parser::feed(Bytes bytes, RequestListener& listener) {
 }
 
 void Http1Parser::takeHead(Bytes& bytes, RequestListener& listener) {
-  const std::size_t end = findHeadEnd(bytes);
+  const std::size_t end = end_.find(bytes);
   const bool inPlace = held_.empty() && end != 0;
   const std::size_t taken = inPlace ? end : hold(end == 0 ? bytes : bytes.first(end));
   const Bytes head = inPlace ? bytes.first(end) : held();
@@ -51,36 +50,12 @@ void Http1Parser::takeHead(Bytes& bytes, RequestListener& listener) {
     listener.onOther(head);
     return release();
   }
-  if (!fault_.empty()) return fail(std::move(fault_));
+  if (end_.fault() != nullptr) return fail(end_.fault());
   if (head.size() > kMaxHead) return fail("the head is larger than 64 KiB");
   if (state_ == State::kDeciding && inPlace) hold(head);  // The preface has two empty lines.
   if (end == 0 || state_ == State::kDeciding) return;
   if (head.size() > 2) beginRequest(head, listener);  // Else it is an empty line.
   release();
-}
-
-std::size_t Http1Parser::findHeadEnd(Bytes bytes) {
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const bool folded = lineLength_ == 0 && (bytes[at] == ' ' || bytes[at] == '\t');
-    if (folded && fault_.empty()) fault_ = "a folded header line";
-    const void* const found = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
-    if (found == nullptr) {
-      lineLength_ += bytes.size() - at;
-      lastWasCr_ = bytes.back() == '\r';
-      return 0;
-    }
-    const auto newline =
-        static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - bytes.data());
-    const bool cr = newline > at ? bytes[newline - 1] == '\r' : lastWasCr_;
-    const std::size_t length = lineLength_ + (newline - at);
-    lineLength_ = 0;
-    lastWasCr_ = false;
-    if (!cr && fault_.empty()) fault_ = "a line ends with a bare LF";
-    if (length == (cr ? 1U : 0U)) return newline + 1;
-    at = newline + 1;
-  }
-  return 0;
 }
 
 bool Http1Parser::decide(Bytes bytes) {
@@ -98,7 +73,6 @@ bool Http1Parser::decide(Bytes bytes) {
       state_ = upgrading_ ? State::kTunnel : State::kNotHttp;
       break;
   }
-  fault_.clear();
   return false;
 }
 
@@ -157,6 +131,7 @@ std::size_t Http1Parser::hold(Bytes bytes) {
 
 void Http1Parser::release() {
   held_ = {};
+  end_ = {};
 }
 
 void Http1Parser::fail(std::string why) {

@@ -9,6 +9,7 @@
 
 #include "http/chunked_body.h"
 #include "http/first_bytes.h"
+#include "http/head_end.h"
 #include "http/request_head.h"
 
 namespace dormouse::http {
@@ -82,8 +83,6 @@ class Http1Parser {
   void takeHead(std::span<const std::uint8_t>& bytes, RequestListener& listener);
   void takeBody(std::span<const std::uint8_t>& bytes, RequestListener& listener);
 
-  /// The end of the head within `bytes`, or 0 if it is not there.
-  std::size_t findHeadEnd(std::span<const std::uint8_t> bytes);
   /// The next of the first bytes. False, and the state has changed, if with these they are no
   /// HTTP/1.
   bool decide(std::span<const std::uint8_t> bytes);
@@ -101,8 +100,7 @@ class Http1Parser {
   bool upgrade_ = false;               // The present request asks for another protocol.
   bool http2_ = false;                 // That one is HTTP/2.
   bool connect_ = false;               // It asks for a tunnel.
-  bool lastWasCr_ = false;             // Of the head's bytes so far, the last.
-  std::size_t lineLength_ = 0;         // Of the head's last line so far.
+  HeadEnd end_;                        // Of the present head.
   std::uint64_t left_ = 0;             // Of a body of known length.
   std::optional<ChunkedBody> chunks_;  // While the body is a chunked one.
   std::string held_;
