@@ -7,6 +7,7 @@
 #include "client/agent_image.h"
 #include "client/json_path.h"
 #include "client/outcome.h"
+#include "common/agent_rights.h"
 
 namespace dormouse::client {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 using Poco::JSON::Array;
 using Poco::JSON::Object;
 
-constexpr int kUser = 65532;  // The images' user and group.
 // It is charged to what the pod's own containers have.
 constexpr const char* kMemoryBudget = "--memory-budget=32MiB";
 constexpr const char* kMirrorBudget = "--mirror-budget=2MiB";  // So that two fit into that.
@@ -24,30 +24,6 @@ constexpr Nanos kStartTime = std::chrono::minutes(2);  // An image may have to b
 
 Object::Ptr newObject() {
   return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-
-Object::Ptr securityContext(AgentProfile profile) {
-  Object::Ptr context = newObject();
-  context->set("allowPrivilegeEscalation", false);
-  if (profile == AgentProfile::kPrivileged) {
-    Array::Ptr drop = new Array;
-    drop->add(std::string("ALL"));
-    Array::Ptr add = new Array;
-    add->add(std::string("NET_RAW"));
-    Object::Ptr capabilities = newObject();
-    capabilities->set("drop", drop);
-    capabilities->set("add", add);
-    context->set("capabilities", capabilities);
-  }
-  context->set("privileged", false);
-  context->set("readOnlyRootFilesystem", true);
-  context->set("runAsGroup", kUser);
-  context->set("runAsNonRoot", true);
-  context->set("runAsUser", kUser);
-  Object::Ptr seccomp = newObject();
-  seccomp->set("type", std::string("RuntimeDefault"));
-  context->set("seccompProfile", seccomp);
-  return context;
 }
 
 bool concernsRights(const std::string& sentence) {
@@ -83,7 +59,7 @@ Object::Ptr agentContainer(const NewAgent& agent, const std::string& image, Agen
   container->set("image", image);
   container->set("imagePullPolicy", std::string("IfNotPresent"));
   container->set("args", arguments);
-  container->set("securityContext", securityContext(profile));
+  container->set("securityContext", agentSecurityContext(profile == AgentProfile::kPrivileged));
   container->set("terminationMessagePolicy", std::string("FallbackToLogsOnError"));
   if (!agent.container.empty()) container->set("targetContainerName", agent.container);
   return container;

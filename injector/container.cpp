@@ -1,5 +1,7 @@
 #include "injector/container.h"
 
+#include "common/agent_rights.h"
+
 namespace dormouse::injector {
 namespace {
 
@@ -7,7 +9,6 @@ constexpr const char* kTokenDirectory = "/etc/dormouse/tokens";
 // Where the API server mounts the app's ServiceAccount token into every container that has nothing
 // there. The sidecar must not hold it.
 constexpr const char* kServiceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
-constexpr int kUser = 65532;  // The images' user and group.
 // Without a limit of its own the sidecar is charged to what the app has.
 constexpr const char* kSharedBudget = "32MiB";
 
@@ -43,30 +44,6 @@ JsonObject resources(const Overrides& overrides) {
   object->set("requests", amounts(overrides.cpuRequest, overrides.memoryRequest));
   object->set("limits", amounts(overrides.cpuLimit, overrides.memoryLimit));
   return object;
-}
-
-JsonObject securityContext(Profile profile) {
-  JsonObject seccomp = newObject();
-  seccomp->set("type", "RuntimeDefault");
-  JsonObject context = newObject();
-  context->set("allowPrivilegeEscalation", false);
-  if (profile == Profile::kPrivileged) {
-    JsonArray drop = newArray();
-    drop->add("ALL");
-    JsonArray add = newArray();
-    add->add("NET_RAW");
-    JsonObject capabilities = newObject();
-    capabilities->set("drop", drop);
-    capabilities->set("add", add);
-    context->set("capabilities", capabilities);
-  }
-  context->set("privileged", false);
-  context->set("readOnlyRootFilesystem", true);
-  context->set("runAsGroup", kUser);
-  context->set("runAsNonRoot", true);
-  context->set("runAsUser", kUser);
-  context->set("seccompProfile", seccomp);
-  return context;
 }
 
 JsonObject mount(const std::string& volume, const char* path) {
@@ -105,7 +82,7 @@ JsonObject makeContainer(const ContainerPlan& plan, const InjectionSettings& set
   container->set("args", arguments(plan, settings, overrides));
   if (plan.mode == Mode::kNative) container->set("restartPolicy", "Always");
   if (plan.resources) container->set("resources", resources(overrides));
-  container->set("securityContext", securityContext(plan.profile));
+  container->set("securityContext", agentSecurityContext(plan.profile == Profile::kPrivileged));
   JsonArray mounts = newArray();
   mounts->add(mount(plan.tokenVolume, kTokenDirectory));
   mounts->add(mount(plan.tokenVolume, kServiceAccountDirectory));

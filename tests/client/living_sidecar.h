@@ -58,6 +58,28 @@ class LivingSidecar {
   FakeSidecar sidecar_;  // Last: its scripts use the others.
 };
 
+/// A sidecar whose stream m-first brings one connection, and which ends that mirror for a reason.
+class EndingSidecar {
+ public:
+  explicit EndingSidecar(const std::string& reason) {
+    sidecar_.on("GET /v1/stream", [this, reason](Call& call) {
+      call.beginStream("m-first");
+      call.send(one(1, "first"));
+      over_.await();
+      call.send(ledgerBecause(reason));
+    });
+  }
+  ~EndingSidecar() { end(); }
+
+  void end() { over_.set(); }
+  FakeSidecar& sidecar() { return sidecar_; }
+  std::uint16_t port() const { return portOf(sidecar_); }
+
+ private:
+  Flag over_;
+  FakeSidecar sidecar_;  // Last: its script uses the other.
+};
+
 /// 8080:PORT, as an argument.
 inline std::string pairTo(const LocalProgram& program) {
   return "8080:" + std::to_string(program.port());

@@ -66,35 +66,28 @@ TEST(Workload, APodThatIsReplacedIsPickedUp) {
 
 TEST(Workload, APodThatIsDeletedInOrderHasMissedNothing) {
   LivingSidecar second("second");
-  FakeSidecar first;
-  Flag over;
-  first.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream("m-first");
-    call.send(one(1, "first"));
-    over.await();
-    call.send(ledgerBecause("shutdown"));
-  });
+  EndingSidecar first("shutdown");
   LocalProgram program;
   FakeCluster cluster;
   PodText leaving{"web-a", "uid-a"};
-  cluster.addPod(leaving, portOf(first));
+  cluster.addPod(leaving, first.port());
   cluster.addDeployment("web-a\n");
   Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
   ASSERT_TRUE(client.awaitOutput("mirror m-first"));
   ASSERT_EQ(program.await(1).size(), 1U);
   leaving.metadata = R"("deletionTimestamp":"2026-01-01T00:00:00Z",)";
-  cluster.addPod(leaving, portOf(first));
+  cluster.addPod(leaving, first.port());
   // Listed behind the other: once it is mirrored the client knows that the other one leaves.
   cluster.addPod({"web-b", "uid-b"}, second.port());
   cluster.write("app=web.pods", "web-a\nweb-b\n");
   ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-")) << client.out();
-  over.set();
+  first.end();
   ASSERT_TRUE(client.awaitOutput("(shutdown), because its pod is being deleted")) << client.out();
   ASSERT_EQ(program.await(2).size(), 2U);
   client.signal(SIGINT);
   EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
   EXPECT_THAT(client.out(), HasSubstr("verdict: 2 of 2 connections delivered from 2 pods\n"));
-  EXPECT_THAT(first.calls(), Contains(StartsWith("GET /v1/stream")).Times(1));
+  EXPECT_THAT(first.sidecar().calls(), Contains(StartsWith("GET /v1/stream")).Times(1));
 }
 
 TEST(Workload, OnePodsFailureDoesNotEndTheOthers) {
@@ -131,24 +124,17 @@ TEST(Workload, ThatMayNotBeForwardedIsNotTriedAgain) {
 
 TEST(Workload, EndsWithTheFirstMirrorWhoseTimeIsOver) {
   LivingSidecar later("later");
-  FakeSidecar first;
-  Flag over;
-  first.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream("m-first");
-    call.send(one(1, "first"));
-    over.await();
-    call.send(ledgerBecause("ttl"));
-  });
+  EndingSidecar first("ttl");
   LocalProgram program;
   FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, portOf(first));
+  cluster.addPod({"web-a", "uid-a"}, first.port());
   cluster.addPod({"web-b", "uid-b"}, later.port());
   cluster.addDeployment("web-a\nweb-b\n");
   Process client(MIRROR_BINARY, {"deploy/web", pairTo(program)}, cluster.environment());
   ASSERT_TRUE(client.awaitOutput("mirror m-first"));
   ASSERT_TRUE(client.awaitOutput("pod/web-b: mirror m-"));
   ASSERT_EQ(program.await(2).size(), 2U);
-  over.set();
+  first.end();
   EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
   EXPECT_THAT(client.out(), AllOf(HasSubstr("pod/web-a: the sidecar ended the mirror (ttl)"),
                                   HasSubstr("pod/web-b: ended with the first mirror whose"),
