@@ -33,8 +33,8 @@ class LocalHttp2 final : public LocalEnd,
   void onTime(TimePoint now, Nanos linger) override;
 
  private:
-  std::optional<Endpoint> nextEndpoint() override { return to_; }
-  void onNotTaken(const Endpoint& peer, int error) override;
+  std::optional<dormouse::Endpoint> nextEndpoint() override { return to_; }
+  void onNotTaken(const dormouse::Endpoint& peer, int error) override;
   void onBytesWritten(std::size_t bytes) override { listener_.onLocalWritten(bytes); }
   void onChannelEvent() override;
   bool take(std::size_t bytes) override { return cap_.take(bytes); }
@@ -45,7 +45,7 @@ class LocalHttp2 final : public LocalEnd,
   void settle(Reason fate);
 
   const std::uint64_t connection_;
-  const Endpoint to_;
+  const dormouse::Endpoint to_;  // Not the client's own Endpoint.
   const Clock& clock_;
   BufferCap& cap_;
   LocalEndListener& listener_;
