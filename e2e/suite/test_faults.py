@@ -162,7 +162,7 @@ def test_a_killed_worker_is_replaced_and_the_pod_stays_ready(installed, pair, on
         sidecar.wake(f"{installed.address_of_this_machine()}:{program.port}")
         parent, worker = node.sidecar_processes(target.pod)
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: node.sidecar_processes(target.pod)[1] != worker, "there is a new worker", 20)
+        wait_until(lambda: node.sidecar_processes(target.pod)[1] != worker, "a new worker", 20)
     assert node.sidecar_processes(target.pod)[0] == parent
     wait_until(lambda: node.packet_sockets(parent) == 0, "its packet sockets are gone", 20)
     assert_it_wakes(installed, target, client)

@@ -27,11 +27,12 @@ class Watching(LabCase):
     def assert_resets(self, *wanted):
         """The watcher tells of these; one of them may still be on its way."""
         found = []
-        wait_until(lambda: found.extend(self.watcher.resets()) or len(found) >= len(wanted), "a reset")
+        wait_until(lambda: found.extend(self.watcher.resets()) or len(found) >= len(wanted),
+                   "a reset")
         self.assertEqual(found, list(wanted))
 
     def send_fin_again(self, client, count=1):
-        """The client's FIN once more, as a stalled machine sends it; returns once it is answered."""
+        """The client's FIN once more, as a stalled machine sends it, and answered."""
         port = client.getsockname()[1]
         tcp = struct.pack(">HHIIBBHHH", port, APP_PORT, 1, 1, 5 << 4, FIN | ACK, 100, 0, 0)
         source, target = socket.inet_aton(DEV4), socket.inet_aton(POD4)

@@ -113,7 +113,7 @@ class LabCase(unittest.TestCase):
         return traffic.play(lambda: self.http(address), traffic.plan(seed, requests), check)
 
     def load(self, connections=16, address=POD4, path="/load"):
-        """wrk against the app, until finish(): how much it sends in a given time is the machine's."""
+        """wrk against the app, until finish(): how much it sends in a second is the machine's."""
         host = f"[{address}]" if ":" in address else address
         process = self.lab.dev.start(
             ["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "60s",
@@ -151,8 +151,8 @@ class LabCase(unittest.TestCase):
         return report
 
     def wait_written(self, sidecar, mirror, payload):
-        """Waits until a pcap mirror has seen at least `payload` bytes of packets, and its reader has
-        them all: the end of a mirror does not wait for a reader that is busy."""
+        """Waits until a pcap mirror has seen at least `payload` bytes of packets, and its reader
+        has them all: the end of a mirror does not wait for a reader that is busy."""
         def written():
             ledger = sidecar.report(mirror)["ledger"]
             return ledger["bytes"] >= payload and ledger["packets"]["open"] == 0

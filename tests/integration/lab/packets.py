@@ -12,8 +12,8 @@ _SO_ATTACH_FILTER = 26
 
 FIN, RST, ACK = 1, 4, 16
 
-# Classic BPF on Ethernet: (code, jump if true, jump if false, operand). Lets TCP segments with one of
-# FLAGS pass, over IPv4 and over IPv6 without extension headers.
+# Classic BPF on Ethernet: (code, jump if true, jump if false, operand). Lets TCP segments with one
+# of FLAGS pass, over IPv4 and over IPv6 without extension headers.
 FLAGS = -1
 _SEGMENTS = [
     (0x28, 0, 0, 12),       # 0: the protocol
@@ -63,11 +63,12 @@ class _Tap:
 class ResetWatcher:
     """Sees every RST on the cable, from the developer's end: no packet socket in the pod.
 
-    A segment that comes once more after both ends have closed finds nobody, and is answered by an RST
-    without ACK (RFC 9293, 3.10.7.1): on a machine that stalls, a FIN is sent twice. That takes nothing
-    from anybody, and is told from a reset by an app that has gone too early by the order of the FINs:
-    here the client's came first. So FINs are watched as well, by a socket and a thread of their own: if
-    there are more than they can take, resets are told of that need not be, and none is missed."""
+    A segment that comes once more after both ends have closed finds nobody, and is answered by an
+    RST without ACK (RFC 9293, 3.10.7.1): on a machine that stalls, a FIN is sent twice. That takes
+    nothing from anybody, and is told from a reset by an app that has gone too early by the order of
+    the FINs: here the client's came first. So FINs are watched as well, by a socket and a thread of
+    their own: if there are more than they can take, resets are told of that need not be, and none
+    is missed."""
 
     def __init__(self, namespace):
         self._resets = _Tap(namespace, RST)

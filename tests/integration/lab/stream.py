@@ -112,7 +112,7 @@ class FrameReader:
         return self.report
 
     def wait_cut(self):
-        """Waits until the stream has ended without its last record, as a killed sidecar leaves it."""
+        """Waits until the stream has ended without its last record: its sidecar was killed."""
         self._thread.join(patience(10))
         assert not self._thread.is_alive(), "the stream did not end"
         assert self.report is None and self.error is not None, "the stream has an ending"
