@@ -56,9 +56,13 @@ bool complete(const wire::Ledger& ledger) {
 
 std::string printable(std::string_view text, std::size_t most) {
   std::string out(text.substr(0, most));
-  for (char& c : out) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = '?';
+  const auto byte = [&out](std::size_t at) {
+    return at < out.size() ? static_cast<unsigned char>(out[at]) : 0;
+  };
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    // U+0080 to U+009F: one of them begins what terminals obey, as ESC [ does.
+    if (byte(i) == 0xc2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9f) out[i] = out[i + 1] = '?';
+    if (byte(i) < 0x20 || byte(i) == 0x7f) out[i] = '?';
   }
   return out;
 }

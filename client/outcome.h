@@ -37,8 +37,8 @@ Report parseReport(std::string_view json);
 bool complete(const wire::Ledger& ledger);
 bool complete(const wire::Account& account);
 
-/// `text` from the other side, fit for a terminal: control characters become '?', at most
-/// `most` bytes.
+/// `text` from the other side, fit for a terminal: each byte of a control character, of those from
+/// U+0080 to U+009F too, becomes '?', at most `most` bytes.
 std::string printable(std::string_view text, std::size_t most = 1000);
 
 }  // namespace dormouse::client

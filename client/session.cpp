@@ -1,6 +1,7 @@
 #include "client/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace dormouse::client {
 namespace {
@@ -149,7 +150,9 @@ void Session::tendWaking() {
 
 void Session::takeBroken() {
   if (unresolved_.empty() || (!answer_.broken && !answer_.brokenLost)) return;
-  account(answer_.broken);
+  // Taken away, lest it be told again of a mirror that breaks off later.
+  account(std::exchange(answer_.broken, std::nullopt));
+  answer_.brokenLost = false;
   unresolved_.clear();
 }
 

@@ -34,6 +34,7 @@ void add(wire::Ledger& to, const wire::Ledger& more) {
   add(to.packets, more.packets);
   add(to.connections, more.connections);
   add(to.requests, more.requests);
+  if (more.responses) add(to.responses ? *to.responses : to.responses.emplace(), *more.responses);
   to.bytes += more.bytes;
 }
 

@@ -83,7 +83,7 @@ def test_kubectl_mirror_by_pod(installed, pair):
         assert program.digests() == target.digests(before)
         assert "100 of 100 connections delivered" in mirror.text()
     with target.sidecar() as sidecar:
-        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 10)
+        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 30)
 
 
 def test_kubectl_mirror_takes_the_context_that_it_is_told(installed, pair, tmp_path):

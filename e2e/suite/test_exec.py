@@ -64,7 +64,7 @@ def test_a_thousand_requests_reach_a_server_that_was_started_for_them(installed,
         assert digests == target.digests(before)
         assert "100 of 100 connections delivered" in mirror.text()
     with target.sidecar() as sidecar:
-        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 10)
+        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 30)
 
 
 def test_a_killed_client_leaves_neither_mirror_nor_program(installed, pair, tmp_path):
@@ -75,7 +75,7 @@ def test_a_killed_client_leaves_neither_mirror_nor_program(installed, pair, tmp_
         mirror.said("port 8080 to ")
         mirror.kill()
     with target.sidecar() as sidecar:
-        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 10)
+        wait_until(lambda: sidecar.status()["state"] == "asleep", "it is asleep again", 30)
 
     def is_free():
         with socket.socket() as sock:

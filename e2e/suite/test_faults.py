@@ -162,9 +162,9 @@ def test_a_killed_worker_is_replaced_and_the_pod_stays_ready(installed, pair, on
         sidecar.wake(f"{installed.address_of_this_machine()}:{program.port}")
         parent, worker = node.sidecar_processes(target.pod)
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: node.sidecar_processes(target.pod)[1] != worker, "there is a new worker", 5)
+        wait_until(lambda: node.sidecar_processes(target.pod)[1] != worker, "a new worker", 20)
     assert node.sidecar_processes(target.pod)[0] == parent
-    wait_until(lambda: node.packet_sockets(parent) == 0, "its packet sockets are gone", 5)
+    wait_until(lambda: node.packet_sockets(parent) == 0, "its packet sockets are gone", 20)
     assert_it_wakes(installed, target, client)
     assert ready_condition(target) == ready and ready[0] == "True"
     assert target.restarts() == {"dormouse": 0, "app": 0}
@@ -178,7 +178,7 @@ def test_a_killed_parent_restarts_the_sidecar_alone(installed, space, on_node, p
     load = threading.Thread(target=lambda: outcome.append(
         client.load(target, 400, per_connection=20, parallel=2, check=False)))
     load.start()
-    wait_until(lambda: len(target.connections()) > 2, "requests flow", 10)
+    wait_until(lambda: len(target.connections()) > 2, "requests flow", 30)
     os.kill(node.sidecar_processes(target.pod)[0], signal.SIGKILL)
 
     def restarted():

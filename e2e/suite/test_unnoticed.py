@@ -1,19 +1,22 @@
 """The pod cannot notice that it is mirrored."""
 
 import http.client
+import queue
 import threading
 
 import pytest
 
 from harness import node
 from harness.local_program import LocalProgram
+from harness.run import wait_until
 from harness.websocket import WebSocket
 
 BLOCKS = 60
 
 
 class Download(threading.Thread):
-    """A slow download; what came, and what ended it."""
+    """A slow download that reads no further than it may, so that it spans what it is to span; what
+    came, and what ended it."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
@@ -21,14 +24,19 @@ class Download(threading.Thread):
         self._connection = http.client.HTTPConnection(address, 8080, timeout=20)
         self._connection.request("GET", f"/download?blocks={BLOCKS}&every=150ms")
         self._answer = self._connection.getresponse()
+        self._ends = queue.Queue()
         self.start()
+
+    def read_up_to(self, blocks):
+        self._ends.put(blocks)
 
     def run(self):
         try:
-            for number in range(BLOCKS):
-                block = self._answer.read(65536)
-                assert block == bytes([number]) * 65536, f"block {number} is not as it was sent"
-                self.blocks += 1
+            while self.blocks < BLOCKS:
+                for number in range(self.blocks, self._ends.get(timeout=300)):
+                    block = self._answer.read(65536)
+                    assert block == bytes([number]) * 65536, f"block {number} is not as it was sent"
+                    self.blocks += 1
         except Exception as error:  # Reported by the test.
             self.error = error
 
@@ -46,6 +54,7 @@ def story(installed, pair, on_node):
 
     look("before")
     websocket, download = WebSocket(target.ip), Download(target.ip)
+    download.read_up_to(BLOCKS // 3)
     seen["echoes"].append(websocket.echo(b"before") == b"before")
     with LocalProgram("0.0.0.0") as program, target.sidecar() as sidecar:
         mirror = sidecar.wake(f"{installed.address_of_this_machine()}:{program.port}")
@@ -54,9 +63,13 @@ def story(installed, pair, on_node):
         seen["load"] = client.load(target, 300)
         look("during")
         sidecar.settled(mirror, 30)
+        download.read_up_to(2 * BLOCKS // 3)
+        wait_until(lambda: download.error or download.blocks == 2 * BLOCKS // 3,
+                   "the download goes on while the mirror lives")
         seen["ended"] = sidecar.sleep(mirror)
         seen["blocks at the sleep"] = download.blocks
     seen["echoes"].append(websocket.echo(b"after") == b"after")
+    download.read_up_to(BLOCKS)
     download.join(30)
     look("after")
     seen["connections"] = target.connections()

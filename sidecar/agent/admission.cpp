@@ -113,13 +113,13 @@ wire::MirrorSpec admitSpec(const Settings& settings, wire::MirrorSpec spec) {
       throw Problem(
           400,
           "port " + std::to_string(port) + " is the sidecar's own: its traffic cannot be mirrored",
-          "ports");
+          keyOf(spec, "port", "ports"));
     }
     if (!limits.allowedPorts.empty() && !contains(limits.allowedPorts, port)) {
       throw Problem(
           403,
           "port " + std::to_string(port) + " is not among the ports that the administrator allows",
-          "ports");
+          keyOf(spec, "port", "ports"));
     }
   }
   if (spec.ttl.count() == 0) spec.ttl = std::min(limits.defaultTtl, limits.maxTtl);

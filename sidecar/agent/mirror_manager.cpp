@@ -92,8 +92,8 @@ mirror::MirrorIdentity MirrorManager::reserve(const std::string& owner, wire::Mi
     others.push_back({other.identity.owner, other.identity.spec});
   }
   admitOneMore(settings_, others, identity.spec);
-  active_[identity.id] =
-      Active{identity, dependencies_.clock.now() + identity.spec.ttl, false, false, std::nullopt};
+  active_[identity.id] = Active{
+      identity, dependencies_.clock.now() + identity.spec.ttl, false, false, std::nullopt, {}};
   return identity;
 }
 
@@ -147,6 +147,7 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
       remove(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");
     }
+    if (!active.endBecause.empty()) loop_->end(id, active.endBecause);
     active.live = true;
     active.started = true;
     ++wakes_;
@@ -314,7 +315,14 @@ std::vector<mirror::MirrorReport> MirrorManager::endThese(const std::vector<std:
                                                           std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   for (const std::string& id : ids) {
-    if (loop_) loop_->end(id, because);
+    const auto active = active_.find(id);
+    if (active == active_.end()) continue;
+    // The data loop does not know it before it has started.
+    if (active->second.started) {
+      loop_->end(id, because);
+    } else {
+      active->second.endBecause = because;
+    }
   }
   changed_.wait_for(lock, patience, [this, &ids] {
     return std::none_of(ids.begin(), ids.end(),

@@ -69,6 +69,7 @@ class MirrorManager final : public mirror::MirrorService {
     bool live = false;                         // Its capture is open.
     bool started = false;                      // The data loop has it; before that, its maker has.
     std::optional<mirror::MirrorReport> last;  // The final report, until the capture is closed.
+    std::string endBecause;  // It is to end as soon as it has started; empty: it is not.
   };
   struct Ended {
     mirror::MirrorReport report;

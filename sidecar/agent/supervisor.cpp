@@ -29,7 +29,13 @@ class SignalMask {
   SignalMask(const SignalMask&) = delete;
   SignalMask& operator=(const SignalMask&) = delete;
 
-  void restoreFormer() const { sigprocmask(SIG_SETMASK, &former_, nullptr); }
+  /// For the worker, which waits for SIGTERM and SIGINT itself: one that comes before it does must
+  /// not kill it, which would look like a failed end.
+  void leaveToWorker() const {
+    sigset_t mask = former_;
+    for (const int signal : {SIGTERM, SIGINT}) sigaddset(&mask, signal);
+    sigprocmask(SIG_SETMASK, &mask, nullptr);
+  }
   /// The next signal, or 0 after the time-out. No time-out: waits without end.
   int wait(const timespec* timeout) const {
     const int signal = timeout != nullptr ? sigtimedwait(&watched_, nullptr, timeout)
@@ -46,7 +52,7 @@ pid_t startWorker(const std::function<int()>& worker, const SignalMask& signals)
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child != 0) return child;
-  signals.restoreFormer();
+  signals.leaveToWorker();
   // A worker without its supervisor would hold the port for nobody.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kBadStart);

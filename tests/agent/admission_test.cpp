@@ -50,18 +50,24 @@ TEST(Admission, FillsInTheDefaultTtlAndRefusesMoreThanTheMaximum) {
 TEST(Admission, NeverMirrorsTheSidecarsOwnPorts) {
   Settings settings;
   settings.mirror.ownPorts = {4747};
-  const Problem problem = problemOf([&] { admitSpec(settings, onPort(4747)); });
+  wire::MirrorSpec spec = onPort(4747);
+  const Problem problem = problemOf([&] { admitSpec(settings, spec); });
   EXPECT_EQ(problem.status(), 400);
-  EXPECT_EQ(problem.key(), "ports");
+  EXPECT_EQ(problem.key(), "port") << "as the query calls it";
+  spec.to = "10.0.0.7:3000";
+  EXPECT_EQ(problemOf([&] { admitSpec(settings, spec); }).key(), "ports") << "as the body does";
 }
 
 TEST(Admission, KeepsToThePortsThatTheAdministratorAllows) {
   Settings settings;
   settings.mirror.allowedPorts = {8080, 9090};
   EXPECT_NO_THROW(admitSpec(settings, onPort(9090)));
-  const Problem problem = problemOf([&] { admitSpec(settings, onPort(80)); });
+  wire::MirrorSpec spec = onPort(80);
+  const Problem problem = problemOf([&] { admitSpec(settings, spec); });
   EXPECT_EQ(problem.status(), 403);
-  EXPECT_EQ(problem.key(), "ports");
+  EXPECT_EQ(problem.key(), "port");
+  spec.to = "10.0.0.7:3000";
+  EXPECT_EQ(problemOf([&] { admitSpec(settings, spec); }).key(), "ports");
 }
 
 Problem refusalOf(const Settings& settings, wire::MirrorSpec spec) {

@@ -113,6 +113,18 @@ class MirrorManagerTest : public ::testing::Test {
   WorkerThread executor_;  // Ends first: the manager must outlive its tasks.
 };
 
+TEST_F(MirrorManagerTest, AStreamThatIsEndedBeforeItHasStartedEndsAtItsStart) {
+  Poco::Net::ServerSocket listener(Poco::Net::SocketAddress("127.0.0.1", 0));
+  reader_ = Poco::Net::StreamSocket(listener.address());
+  wire::MirrorSpec spec = onPort(8080);
+  spec.ttl = std::chrono::seconds(6);  // One that is not ended ends all the same.
+  const auto pending = manager_.openStream("ana", spec);
+  EXPECT_TRUE(manager_.status().awake) << "others may know of it";
+  manager_.endAll("ana");  // Waits for the end in vain, some seconds long.
+  pending->start(std::make_unique<StreamSocket>(listener.acceptConnection()));
+  EXPECT_THAT(readToEnd().ledger, HasSubstr(R"("ended_because":"deleted")"));
+}
+
 TEST_F(MirrorManagerTest, AStreamDeliversItsConnectionsAndEndsWithItsLedger) {
   EXPECT_FALSE(manager_.status().awake);
   const std::string id = startStream();

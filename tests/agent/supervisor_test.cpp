@@ -46,10 +46,10 @@ class SupervisorTest : public ::testing::Test {
 
  private:
   int work(int exitCode) {
+    // Not blocked here: a SIGTERM must find it blocked from the worker's first moment.
     sigset_t term;
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
-    sigprocmask(SIG_BLOCK, &term, nullptr);
     const pid_t self = getpid();
     if (write(pipe_[1], &self, sizeof self) != static_cast<ssize_t>(sizeof self)) return 9;
     if (exitCode >= 0) return exitCode;

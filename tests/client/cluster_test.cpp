@@ -290,6 +290,32 @@ TEST(ServicePorts, MayBeCalledAsOtherPortsOfThePods) {
   EXPECT_THAT(arguments.spec.ports, ElementsAre(8080, 9090));
 }
 
+TEST(Tally, AddsResponsesWhereThereAreSome) {
+  Tally without;
+  Tally with;
+  with.ledger.responses.emplace();
+  with.ledger.responses->seen = with.ledger.responses->delivered = 2;
+  with.ledger.responses->skip(Reason::kUnanswered);
+  without.add(Tally());
+  EXPECT_FALSE(without.ledger.responses);
+  without.add(with);
+  without.add(with);
+  ASSERT_TRUE(without.ledger.responses);
+  EXPECT_EQ(without.ledger.responses->seen, 6U);
+  EXPECT_EQ(without.ledger.responses->delivered, 4U);
+  EXPECT_TRUE(without.ledger.balances());
+}
+
+TEST(Printable, LeavesNothingThatATerminalObeys) {
+  EXPECT_EQ(printable("\x1b[2J\r\n\x7f"), "?[2J???");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "2J\xc2\x80\xc2\x9f"),
+            "??2J????");
+  EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f \xc4\x9b \xc2\xa0\xe2\x82\xac"),
+            "gr\xc3\xbc\xc3\x9f \xc4\x9b \xc2\xa0\xe2\x82\xac");
+  EXPECT_EQ(printable("ab\xc2\x9b", 3), "ab\xc2") << "half a character is none";
+}
+
 TEST(Tally, SaysWhatIsKnownAndWhatIsNot) {
   Tally one;
   one.mirrors = 1;

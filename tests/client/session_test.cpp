@@ -127,6 +127,27 @@ TEST(Session, NoticesThatAStreamIsDeadBySilence) {
   EXPECT_EQ(run.way.opened, 2);
 }
 
+TEST(Session, CountsWhatItLearnsOfABrokenMirrorOnce) {
+  FakeSidecar sidecar;
+  std::atomic<int> streams = 0;
+  sidecar.on("GET /v1/stream", [&](Call& call) {
+    call.beginStream(++streams == 1 ? "m-1" : "m-2");
+    call.send(Stream().text());
+  });
+  sidecar.on("DELETE /v1/mirrors/m-1",
+             [](Call& call) { call.answer(200, reportJson(deliveredLedger(3))); });
+  SessionHarness run(sidecar.url(), kNoTtl, true);
+  ASSERT_TRUE(run.until([&] { return run.session->tally().interruptions == 1; })) << run.shown();
+  run.clock.advance(seconds(1));
+  ASSERT_TRUE(run.until([&] { return run.session->tally().interruptions == 2; })) << run.shown();
+  // Of the second mirror nothing is known when the session ends.
+  run.session->stop();
+  ASSERT_TRUE(run.until([&] { return run.session->over(); }));
+  EXPECT_EQ(run.session->tally().ledger.connections.seen, 3U);
+  EXPECT_EQ(run.session->tally().unaccounted, 1U);
+  EXPECT_EQ(run.session->code(), ExitCode::kBrokenOff);
+}
+
 TEST(Session, ThatIsOverLeavesItsWay) {
   FakeSidecar sidecar;
   sidecar.on("GET /v1/stream", [](Call& call) {

@@ -319,12 +319,13 @@ class Control(LabCase):
         wait_until(lambda: len(packet_sockets()) == 3, "ben's mirrors are left")
 
     def test_ended_mirrors_stay_readable(self):
-        sidecar = self.sidecar("--keep-ended", "2s")
+        sidecar = self.sidecar("--keep-ended", "5s")
         mirror = self.push(sidecar)
         first = self.delete(sidecar, mirror)
         self.assertEqual(self.delete(sidecar, mirror), first, "a second DELETE answers the same")
         self.assertEqual(sidecar.report(mirror), first)
-        wait_until(lambda: sidecar.call("GET", f"/v1/mirrors/{mirror}").status == 404, "forgotten")
+        wait_until(lambda: sidecar.call("GET", f"/v1/mirrors/{mirror}").status == 404, "forgotten",
+                   20)
 
     def test_a_wake_that_would_not_fit(self):
         sidecar = self.sidecar("--memory-budget", "32MiB", ring=())

@@ -50,6 +50,8 @@ class Dissection(LabCase):
         wait_until(whole, "all requests are delivered")
         wait_until(lambda: self.sidecar_program.connections(self.stream.mirror)["open"] == 0,
                    "all connections have ended")
+        shown = sum(one["body_bytes"] for one in self.stream.requests())
+        self.wait_written(self.sidecar_program, self.capture.mirror, shown)
         report = self.delete(self.sidecar_program, self.stream.mirror)
         packets = self.delete(self.sidecar_program, self.capture.mirror)["ledger"]["packets"]
         self.assertEqual(packets["delivered"], packets["seen"], packets)

@@ -353,6 +353,8 @@ class Untouched(ExecCase):
         client = Exec(self, self.sidecar(), ["sh", "-c", self.later() + "; exec sleep 60"])
         wait_until(lambda: (self.directory / "pid").exists() and
                    (self.directory / "pid").read_text(), "the grandchild runs")
+        # The client may still be about to start what is to outlive it.
+        wait_until(lambda: len(self.named("kubectl-mirror")) == 2, "the client and its keeper run")
         client.process.kill()
         client.process.wait()
         self.check_later()

@@ -60,7 +60,7 @@ class Protocols(LabCase):
         self.https(3)
         wait_until(lambda: sidecar.report(mirror)["ledger"]["packets"]["delivered"] > 20, "packets")
         self.delete(sidecar, mirror)
-        self.assertEqual(curl.wait(patience(5)), 0)
+        self.assertEqual(curl.wait(patience(20)), 0)
         shown, errors = self.tshark("-r", str(file), "-Y", "tls.handshake.type == 1").communicate()
         self.assertEqual(len(shown.splitlines()), 3, shown + errors)
         # Both directions: a dissector needs the answers.
@@ -79,10 +79,10 @@ class Protocols(LabCase):
         sent = self.play("tshark", 30)
         wanted = sum(count for _, count, _ in sent)
         self.assertEqual(wanted, 30)
-        wait_until(lambda: sidecar.report(mirror)["ledger"]["packets"]["delivered"] > 30, "packets")
+        self.wait_written(sidecar, mirror, sum(len(data) for data, _, _ in sent))
         self.assert_woken()
         report = self.delete(sidecar, mirror)
-        self.assertEqual(curl.wait(patience(5)), 0)
+        self.assertEqual(curl.wait(patience(20)), 0)
         out, err = tshark.communicate(timeout=patience(30))
         lines = [line.split("\t") for line in out.splitlines()]
         methods = ("GET", "POST", "PUT")
@@ -107,8 +107,9 @@ class Protocols(LabCase):
         self.assertEqual(stream.wait_end()["verdict"], "1 of 1 connection delivered")
         self.assertEqual(bytes(stream.by_client()[app.local].data), bytes(app.sent))
 
+        self.wait_written(sidecar, pcap, len(app.sent))
         report = self.delete(sidecar, pcap)
-        self.assertEqual(curl.wait(patience(5)), 0)
+        self.assertEqual(curl.wait(patience(20)), 0)
         packets = report["ledger"]["packets"]
         self.assertEqual(packets["seen"], packets["delivered"], packets)
         shown, errors = self.tshark("-r", str(file), "-T", "fields", "-e", "frame.len").communicate()
@@ -123,8 +124,8 @@ class Protocols(LabCase):
         file = self.directory / "out.pcap"
         command = self.client(sidecar, "pcap", "--write", str(file), str(APP_PORT))
         mirror = self.active(sidecar)[0]["id"]
-        self.play("file", 12)
-        wait_until(lambda: sidecar.report(mirror)["ledger"]["packets"]["delivered"] > 12, "packets")
+        sent = self.play("file", 12)
+        self.wait_written(sidecar, mirror, sum(len(data) for data, _, _ in sent))
         code, output = command.interrupt()
         self.assertEqual(code, 0, output)
         shown, errors = self.tshark("-r", str(file), "-Y", "http.request").communicate()

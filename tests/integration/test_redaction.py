@@ -69,6 +69,9 @@ class Redaction(LabCase):
             account = self.account(sidecar, mirror)
             self.assertEqual((account["delivered"], account["skipped"]), (3, {"unredactable": 2}))
         wait_until(lambda: program.ended(), "the local connection ends")
+        for reader in (ndjson, http1, frames):
+            self.delete(sidecar, reader.mirror)
+            reader.wait_end()
         first, chunked, plain = ndjson.requests()
         self.assertEqual(first["headers"]["authorization"], "redacted")
         self.assertEqual(first["headers"]["x-api-key"], "redacted")
@@ -89,8 +92,6 @@ class Redaction(LabCase):
         self.assertEqual(report["redact"], [*REDACT, "authorization"])
         self.assertEqual(report["verdict"], "3 of 5 requests delivered; 2 requests were left out: "
                          "nothing could be redacted in the body")
-        self.delete(sidecar, ndjson.mirror)
-        ndjson.wait_end()
         self.assertEqual(sidecar.log_lines(audit="wake")[0]["redact"], [*REDACT, "authorization"])
         self.expect_clean(ndjson.output(), http1.output(), pushed, *self.everything_said(sidecar))
 
@@ -132,6 +133,8 @@ class Redaction(LabCase):
                        self.account(sidecar, mirror, "connections")["open"] == 0, "two are seen")
             self.assertEqual(self.account(sidecar, mirror, "connections")["skipped"],
                              {"redaction-needs-http": 2})
+        self.delete(sidecar, frames.mirror)
+        frames.wait_end()
         flow, = frames.flows.values()
         self.assertEqual(bytes(flow.data), upgrade)
         self.assertEqual(flow.closed[1], "redaction-needs-http")
@@ -189,6 +192,9 @@ class Redaction(LabCase):
         taken = report["ledger"]["connections"]["delivered"]
         self.assertTrue(10 <= taken <= 55, taken)
         self.assertEqual(report["ledger"]["connections"]["skipped"], {"sampled-out": 120 - taken})
+        for reader in (frames, again):
+            self.delete(sidecar, reader.mirror)
+            reader.wait_end()
         self.assertEqual(set(frames.by_client()), set(again.by_client()), "the same for everybody")
         packets = self.delete(sidecar, pcap.mirror)["ledger"]["packets"]
         self.assertTrue(0 < packets["delivered"] < packets["skipped"]["sampled-out"], packets)

@@ -147,6 +147,8 @@ class Requests(LabCase):
         for stream in (one, other):
             wait_until(lambda: self.account(sidecar, stream.mirror)["open"] == 0 and
                        self.account(sidecar, stream.mirror)["seen"] == 90, "all are decided")
+            delivered = self.account(sidecar, stream.mirror)["delivered"]
+            wait_until(lambda: len(stream.requests()) == delivered, "curl has written them")
         chosen = [r["headers"]["cookie"] for r in one.requests()]
         self.assertEqual(chosen, [r["headers"]["cookie"] for r in other.requests()])
         self.assertTrue(0 < len(set(chosen)) < 30)
@@ -252,6 +254,7 @@ class Requests(LabCase):
         self.ask(app, "/plain", headers=["Connection: keep-alive", "Keep-Alive: timeout=5"])
         app.close()
         wait_until(lambda: self.account(sidecar, stream.mirror)["delivered"] == 1, "one request")
+        wait_until(lambda: stream.output().endswith(b"\r\n\r\n"), "curl has written it")
         self.assertEqual(stream.output(), b"GET /plain HTTP/1.1\r\nHost: pod.example\r\n\r\n")
         requests = self.delete(sidecar, stream.mirror)["ledger"]["requests"]
         self.assertEqual(requests["skipped"], {"filtered": 1})
@@ -272,6 +275,9 @@ class Requests(LabCase):
         wait_until(lambda: self.account(sidecar, requests.mirror)["delivered"] == 3, "three")
         app.close()
         wait_until(lambda: sidecar.connections(frames.mirror)["delivered"] == 1, "the frames")
+        for reader in (requests, frames):
+            self.delete(sidecar, reader.mirror)
+            reader.wait_end()
         self.assertEqual([r["path"] for r in requests.requests()], ["/0", "/1", "/2"])
         flow, = frames.flows.values()
         self.assertEqual((bytes(flow.data), flow.flags), (sent, 0))
@@ -293,8 +299,10 @@ class Requests(LabCase):
             self.ask(app, path)
         wait_until(lambda: self.account(sidecar, requests.mirror)["delivered"] == 2, "two")
         app.close()
-        self.assertEqual([r["path"] for r in requests.requests()], sent)
         wait_until(lambda: sidecar.connections(requests.mirror)["open"] == 0, "its end")
+        self.delete(sidecar, requests.mirror)
+        requests.wait_end()
+        self.assertEqual([r["path"] for r in requests.requests()], sent)
 
     def test_an_open_connection_of_another_protocol_is_never_joined(self):
         echo = self.recorder((POD4, APP_PORT), self.lab.pod, answer=b"hello")

@@ -18,7 +18,7 @@ class Responses(LabCase):
     def app(self, address=(POD4, APP_PORT), **options):
         app = OddApp(address, **options)
         self.addCleanup(app.stop)
-        self.watcher.take()
+        self.watcher.resets()  # What the port answered before it was open.
         return app
 
     def stream(self, sidecar, **query):

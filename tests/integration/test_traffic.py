@@ -60,10 +60,10 @@ class Traffic(LabCase):
         sidecar = self.sidecar()
         mirror = self.push(sidecar)
         stream = FrameReader(sidecar, f"port={APP_PORT}", caller="ben")
-        for host in (POD4, f"[{POD6}]"):
-            done = self.lab.dev.run(["wrk", "-t2", "-c16", "-d1s", f"http://{host}:{APP_PORT}/wrk"])
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertNotIn(b"Socket errors", done.stdout)
+        for address in (POD4, POD6):
+            load, served = self.load(address=address, path="/wrk"), nginx.served()
+            wait_until(lambda: nginx.served() > served + 2000, "requests are served", 60)
+            self.finish(load)
         sidecar.wait_settled(mirror, 34)
         sidecar.wait_settled(stream.mirror, 34)
         self.delete(sidecar, stream.mirror, caller="ben")

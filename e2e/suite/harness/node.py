@@ -23,10 +23,11 @@ def processes(pod, container):
     for path in PROC.glob("[0-9]*/cgroup"):
         try:
             if identifier in path.read_text():
-                found.append(int(path.parent.name))
+                pid = int(path.parent.name)
+                found.append((fields(pid)["NSpid"].split()[-1] != "1", pid))
         except OSError:
             continue  # It has ended meanwhile.
-    return sorted(found, key=lambda pid: (fields(pid)["NSpid"].split()[-1] != "1", pid))
+    return [pid for _, pid in sorted(found)]
 
 
 def session(leader):

@@ -3,6 +3,7 @@
 import json
 
 from . import manifests
+from .run import wait_until
 from .sidecar import sidecar_of
 
 
@@ -29,9 +30,13 @@ class Target:
         return json.loads(self.cluster.kubectl("get", "--raw", f"{path}/connections").stdout)
 
     def digests(self, since=0):
-        """SHA-256 of what each connection brought, sorted; all must have ended."""
-        connections = self.connections()[since:]
-        assert not any(each["open"] for each in connections), "a connection is open still"
+        """SHA-256 of what each connection brought, sorted. Waits until all have ended: a mirror may
+        know of an end before the app has read it."""
+        def ended():
+            connections = self.connections()[since:]
+            assert not any(each["open"] for each in connections), "a connection is open still"
+            return [connections]
+        connections, = wait_until(ended, "the app's connections have ended", 20)
         return sorted(each["sha256"] for each in connections)
 
     def restarts(self):

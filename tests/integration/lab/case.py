@@ -45,19 +45,17 @@ class LabCase(unittest.TestCase):
         self.directory = pathlib.Path(scratch.name)
         self.sidecars = []
         self.reset_allowed = False  # True: the test itself makes the app send resets.
-        self.watcher.take()
         # Connections that an earlier test left behind may still be reset; that is not this test's.
+        # Listed first: what is reset by then is forgotten below, and what is reset later is listed.
         self.leftovers = self.lab.dev.tcp_ports()
+        self.watcher.forget()
 
     def tearDown(self):
         for sidecar in self.sidecars:
             if sidecar.process.poll() is None:
                 self.put_to_sleep(sidecar)
-        resets = [(source, port) for from_pod, source, port, unknown in self.watcher.take()
-                  if from_pod and source in (APP_PORT, 8443) and port not in self.leftovers
-                  # On a machine that stalls, a FIN is sent twice, and acknowledged once more when
-                  # the app's kernel has already forgotten the connection.
-                  and not (unknown and port in traffic.HttpConnection.over)]
+        resets = [(app, client) for app, client in self.watcher.resets()
+                  if app in (APP_PORT, 8443) and client not in self.leftovers]
         if not self.reset_allowed:
             self.assertEqual(resets, [], "the app has reset connections")
 
@@ -74,7 +72,7 @@ class LabCase(unittest.TestCase):
         nginx = Nginx(self.directory / "nginx", **options)
         self.addCleanup(nginx.stop)
         wait_until(lambda: self.answers((POD4, APP_PORT)), "nginx answers")
-        self.watcher.take()  # What the port answered before it was open.
+        self.watcher.resets()  # What the port answered before it was open.
         return nginx
 
     def recorder(self, address=(DEV4, LOCAL_PORT), namespace=None, **options):
@@ -114,6 +112,24 @@ class LabCase(unittest.TestCase):
             self.assertIn(status, (200, 201, 204), f"{method} {path}: {answer[:200]}")
         return traffic.play(lambda: self.http(address), traffic.plan(seed, requests), check)
 
+    def load(self, connections=16, address=POD4, path="/load"):
+        """wrk against the app, until finish(): how much it sends in a second is the machine's."""
+        host = f"[{address}]" if ":" in address else address
+        process = self.lab.dev.start(
+            ["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "60s",
+             f"http://{host}:{APP_PORT}{path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def finish(self, load):
+        """Ends wrk, which must have had an answer to each of its requests."""
+        load.send_signal(signal.SIGINT)
+        out, errors = load.communicate(timeout=patience(30))
+        self.assertEqual(load.returncode, 0, errors)
+        self.assertNotIn(b"Socket errors", out)
+        self.assertNotIn(b"Non-2xx", out)
+
     # --- mirrors
 
     def push(self, sidecar, to=f"{DEV4}:{LOCAL_PORT}", caller="ana", **keys):
@@ -133,6 +149,14 @@ class LabCase(unittest.TestCase):
         report = answer.json()
         self.check_final(report)
         return report
+
+    def wait_written(self, sidecar, mirror, payload):
+        """Waits until a pcap mirror has seen at least `payload` bytes of packets, and its reader
+        has them all: the end of a mirror does not wait for a reader that is busy."""
+        def written():
+            ledger = sidecar.report(mirror)["ledger"]
+            return ledger["bytes"] >= payload and ledger["packets"]["open"] == 0
+        wait_until(written, f"{payload} bytes of packets", 30)
 
     def check_final(self, report):
         self.assertEqual(report["state"], "ended", report)
@@ -168,7 +192,7 @@ class LabCase(unittest.TestCase):
     def assert_woken(self, count=1):
         self.assertEqual(len(packet_sockets()), count, packet_sockets())
 
-    def assert_asleep(self, seconds=2):
+    def assert_asleep(self, seconds=10):
         wait_until(lambda: not packet_sockets(), "the pod has no packet socket", seconds)
 
 

@@ -51,6 +51,10 @@ class Nginx:
     def log(self):
         return (self.directory / "access.log").read_text()
 
+    def served(self):
+        """How many requests it has logged."""
+        return self.log().count("\n")
+
     def errors(self):
         return (self.directory / "error.log").read_text()
 

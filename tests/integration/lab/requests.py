@@ -37,7 +37,8 @@ class CurlStream:
         return self.path.read_bytes()
 
     def records(self):
-        return [json.loads(line) for line in self.output().splitlines() if line.strip()]
+        """Of the lines that are there whole."""
+        return [json.loads(line) for line in self.output().split(b"\n")[:-1] if line.strip()]
 
     def requests(self):
         return [record for record in self.records() if record["type"] == "request"]

@@ -16,8 +16,6 @@ def request(method, path, body=b"", headers=()):
 class HttpConnection:
     """One connection to the pod's app that keeps what it sent."""
 
-    over = set()  # The local ports of all that both sides have ended in order.
-
     def __init__(self, sock, address, timeout=30):
         sock.settimeout(timeout)
         sock.connect(address)
@@ -64,7 +62,6 @@ class HttpConnection:
         self._socket.shutdown(socket.SHUT_WR)
         while self._socket.recv(1 << 16):
             pass
-        self.over.add(self.local[1])
         self._socket.close()
 
 
