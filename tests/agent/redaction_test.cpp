@@ -260,6 +260,7 @@ class RedactionTest : public sink::test::SinkTest {
   Settings settings_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   mirror::OwnSockets own_{clock_};
+  http::HeadStart headStart_;
   std::uint64_t delivered_ = 0;
   std::uint64_t unredactable_ = 0;
 };
@@ -271,8 +272,9 @@ TEST_F(RedactionTest, NoHiddenByteLeavesAStream) {
     for (unsigned seed = 0; seed < 100; ++seed) {
       sink::test::Stream stream = sink::test::makeStream();
       sink::test::Received received;
-      const auto mirror = makeStreamMirror(settings_, identity(format), std::move(stream.writer))(
-          context(), capture::LinkType::kRaw, 3);
+      const auto mirror =
+          makeStreamMirror(settings_, identity(format), headStart_, std::move(stream.writer))(
+              context(), capture::LinkType::kRaw, 3);
       run(*mirror, seed, [&] { sink::test::readSome(stream.reader.get(), received); });
       const mirror::MirrorReport report = mirror->report();
       EXPECT_TRUE(report.ledger.requests.balances());
@@ -300,7 +302,7 @@ TEST_F(RedactionTest, NoHiddenByteLeavesAPush) {
     auto target = std::make_unique<sink::Target>(program.text(), sink::test::allow({"127.0.0.0/8"}),
                                                  resolver, executor, clock_);
     const auto mirror =
-        makePushMirror(settings_, identity(wire::Format::kFrames, program.text()),
+        makePushMirror(settings_, identity(wire::Format::kFrames, program.text()), headStart_,
                        std::move(target), clock_)(context(), capture::LinkType::kRaw, 3);
     std::vector<sink::test::Fd> peers;
     std::string all;

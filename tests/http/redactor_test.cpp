@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "http/share_cap.h"
-
 namespace dormouse::http {
 namespace {
 
@@ -148,15 +146,6 @@ TEST(Redactor, DoesNotPassWhatItCannotRead) {
   EXPECT_EQ(redactor.body(typed, R"({"a":1,)"), std::nullopt);
   EXPECT_EQ(redactor.body({}, "a=1"), "a=1");
   EXPECT_EQ(redactor.body(typed, ""), "");
-}
-
-TEST(ShareCap, TakesItsShareBeyondTheHeadStart) {
-  ShareCap cap(10);
-  int taken = 0;
-  for (int i = 0; i < 10'000; ++i) taken += cap.take(true) ? 1 : 0;
-  EXPECT_NEAR(taken, 1000 + ShareCap::kHeadStart, 12);
-  ShareCap calm(10);
-  for (int i = 0; i < 100'000; ++i) EXPECT_EQ(calm.take(i % 20 == 0), i % 20 == 0);
 }
 
 }  // namespace

@@ -30,15 +30,16 @@ class RequestEditorTest : public ::testing::Test {
     identity.spec.redact = std::move(redact);
     identity.spec.mark = !mark.empty();
     http::Redactor redactor(Redactions(identity.spec.redact).rules());
-    mirror_ = std::make_unique<FlowMirror>(
-        identity, capture::LinkType::kRaw, table_, 3, own_, [&](SinkListener& listener) {
-          return std::make_unique<RequestEditor>(std::move(redactor), EditorOptions{mark, kMaxBody},
+    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
+                                           headStart_, [&](SinkListener& listener) {
+                                             return std::make_unique<RequestEditor>(
+                                                 std::move(redactor), EditorOptions{mark, kMaxBody},
                                                  listener, [this](SinkListener& inner) {
                                                    auto sink = std::make_unique<FakeSink>(inner);
                                                    sink_ = sink.get();
                                                    return sink;
                                                  });
-        });
+                                           });
   }
 
   void feed(const Segment& segment) {
@@ -84,6 +85,7 @@ class RequestEditorTest : public ::testing::Test {
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
+  http::HeadStart headStart_;
   FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
   std::uint16_t port_ = 1000;
