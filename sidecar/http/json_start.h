@@ -27,8 +27,8 @@ class JsonStart {
  private:
   /// As units of two or four bytes.
   struct Wide {
-    std::uint8_t width;
-    bool bigEndian;
+    std::uint8_t width = 2;
+    bool bigEndian = false;
     bool possible = true;
     std::uint32_t unit = 0;  // What has come of it.
   };
