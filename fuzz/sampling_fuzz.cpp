@@ -2,7 +2,9 @@
 // share; the even choice, the ceiling and the rate never take more than theirs.
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "http/http1_parser.h"
 #include "http/rate_cap.h"
@@ -33,8 +35,13 @@ class Judge final : public RequestListener {
     taken_ += even_.contains(head) ? 1 : 0;
     require(taken_ <= percent_ / 100 * seen_ + 1e-6);
     const bool wanted = !head.target.empty() && head.target.back() % 2 == 0;
+    // A second mirror, which begins anew at every third request, profits from nothing.
+    if (seen_ % 3 == 0) again_.emplace(percent_, headStart_);
     capped_ += ceiling_.take(wanted) ? 1 : 0;
-    require(capped_ <= ShareCap::kHeadStart + percent_ / 100 * seen_ + 1e-6);
+    cappedAgain_ += again_->take(true) ? 1 : 0;
+    require(capped_ <= HeadStart::kPlaces + percent_ / 100 * seen_ + 1e-6);
+    require(cappedAgain_ <= HeadStart::kPlaces + percent_ / 100 * seen_ + 1e-6);
+    require(capped_ + cappedAgain_ <= HeadStart::kPlaces + 2 * percent_ / 100 * seen_ + 1e-6);
     // As much time as the target's length says, in milliseconds.
     now_ += std::chrono::milliseconds(head.target.size());
     rated_ += rate_.take(now_) ? 1 : 0;
@@ -61,12 +68,15 @@ class Judge final : public RequestListener {
                                            {SampleKey::Kind::kTrace, ""}};
   const double percent_;
   Sampler even_{percent_, {}};
-  ShareCap ceiling_{percent_};
+  HeadStart headStart_;
+  ShareCap ceiling_{percent_, headStart_};
+  std::optional<ShareCap> again_{std::in_place, percent_, headStart_};
   RateCap rate_{kRate};
   dormouse::TimePoint now_{};
   int seen_ = 0;
   int taken_ = 0;
   int capped_ = 0;
+  int cappedAgain_ = 0;
   int rated_ = 0;
 };
 

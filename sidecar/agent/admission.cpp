@@ -41,7 +41,8 @@ std::size_t memoryOf(const Settings& settings, const wire::MirrorSpec& spec) {
 /// Only here regular expressions can be compiled.
 void admitRequests(const wire::MirrorSpec& spec) {
   try {
-    const mirror::RequestGate gate(spec);
+    http::HeadStart unused;
+    const mirror::RequestGate gate(spec, unused);
   } catch (const http::PatternError& error) {
     const bool isPath = error.part() == "path";
     const std::string key =

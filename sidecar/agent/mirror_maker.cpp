@@ -56,6 +56,7 @@ std::unique_ptr<mirror::Sink> behindEditor(const Settings& settings,
 
 DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
                                        const mirror::MirrorIdentity& identity,
+                                       http::HeadStart& headStart,
                                        std::unique_ptr<StreamSocket> socket) {
   auto held = std::make_shared<std::unique_ptr<StreamSocket>>(std::move(socket));
   if (identity.spec.format == wire::Format::kPcap) {
@@ -69,24 +70,25 @@ DataLoop::MirrorMaker makeStreamMirror(const Settings& settings,
           });
     };
   }
-  return
-      [&settings, identity, held](const DataLoop::Context& context, capture::LinkType link,
-                                  reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
-        return std::make_unique<mirror::FlowMirror>(
-            identity, link, context.table, slot, context.ownSockets,
-            [&](mirror::SinkListener& listener) {
-              return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
-                return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
-              });
-            });
-      };
+  return [&settings, &headStart, identity, held](
+             const DataLoop::Context& context, capture::LinkType link,
+             reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
+    return std::make_unique<mirror::FlowMirror>(
+        identity, link, context.table, slot, context.ownSockets, headStart,
+        [&](mirror::SinkListener& listener) {
+          return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
+            return makeSink(settings, identity.spec, context.loop, std::move(*held), inner);
+          });
+        });
+  };
 }
 
 DataLoop::MirrorMaker makePushMirror(const Settings& settings,
                                      const mirror::MirrorIdentity& identity,
+                                     http::HeadStart& headStart,
                                      std::unique_ptr<sink::Target> target, const Clock& clock) {
   auto held = std::make_shared<std::unique_ptr<sink::Target>>(std::move(target));
-  return [&settings, &clock, identity, held](
+  return [&settings, &headStart, &clock, identity, held](
              const DataLoop::Context& context, capture::LinkType link,
              reassembly::MirrorSlot slot) -> std::unique_ptr<mirror::Mirror> {
     sink::PushOptions options;
@@ -94,7 +96,7 @@ DataLoop::MirrorMaker makePushMirror(const Settings& settings,
     options.maxConnections = settings.mirror.maxPushConnections;
     options.linger = settings.mirror.linger;
     return std::make_unique<mirror::FlowMirror>(
-        identity, link, context.table, slot, context.ownSockets,
+        identity, link, context.table, slot, context.ownSockets, headStart,
         [&](mirror::SinkListener& listener) {
           return behindEditor(settings, identity, listener, [&](mirror::SinkListener& inner) {
             return std::make_unique<sink::PushSink>(context.loop, clock, std::move(*held),

@@ -54,8 +54,9 @@ class MirrorManager::Stream final : public mirror::PendingStream {
   }
   const std::string& id() const override { return identity_.id; }
   void start(std::unique_ptr<StreamSocket> socket) override {
-    manager_.startOnLoop(identity_.id, std::move(capture_),
-                         makeStreamMirror(manager_.settings_, identity_, std::move(socket)));
+    manager_.startOnLoop(
+        identity_.id, std::move(capture_),
+        makeStreamMirror(manager_.settings_, identity_, manager_.headStart_, std::move(socket)));
   }
 
  private:
@@ -220,8 +221,9 @@ mirror::MirrorReport MirrorManager::createPush(const std::string& owner,
   std::unique_ptr<sink::Target> target = dependencies_.resolveTarget(admitted);
   const mirror::MirrorIdentity identity = reserve(owner, std::move(admitted), true);
   try {
-    startOnLoop(identity.id, open(identity.spec, true),
-                makePushMirror(settings_, identity, std::move(target), dependencies_.clock));
+    startOnLoop(
+        identity.id, open(identity.spec, true),
+        makePushMirror(settings_, identity, headStart_, std::move(target), dependencies_.clock));
   } catch (...) {
     release(identity.id);
     throw;

@@ -16,6 +16,7 @@
 #include "capture/pcap_capture.h"
 #include "common/clock.h"
 #include "common/executor.h"
+#include "http/share_cap.h"
 #include "mirror/mirror_service.h"
 #include "sink/target.h"
 
@@ -100,6 +101,7 @@ class MirrorManager final : public mirror::MirrorService {
   const ManagerDependencies dependencies_;
   const std::string version_;
   const TimePoint born_;
+  http::HeadStart headStart_;  // Of all mirrors, also those of a later data loop. Data thread only.
 
   std::mutex mutex_;  // Guards all below.
   std::condition_variable changed_;

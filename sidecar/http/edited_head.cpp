@@ -45,7 +45,7 @@ FieldParts appendField(std::string& text, std::string_view name, std::string_vie
 bool HeadEdits::change(const RequestHead& head) const {
   if (!mark.empty() || length || hidden(redactor, {"host", head.authority})) return true;
   return std::any_of(head.fields.begin(), head.fields.end(), [this](const HeaderField& field) {
-    return hidden(redactor, field).has_value();
+    return (newBody && isBodyDigest(field.name)) || hidden(redactor, field).has_value();
   });
 }
 
@@ -61,8 +61,10 @@ EditedHead::EditedHead(const RequestHead& original, const HeadEdits& edits) : he
   text_ += original.minorVersion == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
   std::vector<FieldParts> parts;
   parts.reserve(original.fields.size() + 1);
+  Redactor::Section section(edits.redactor);
   for (const HeaderField& field : original.fields) {
-    std::optional<std::string> value = hidden(edits.redactor, field);
+    std::optional<std::string> value = section.value(field);
+    if (edits.newBody && isBodyDigest(field.name)) continue;
     if (edits.length && sameName(field.name, "content-length")) {
       value = std::to_string(*edits.length);
     }
@@ -91,19 +93,21 @@ EditedHead::EditedHead(const RequestHead& original, const HeadEdits& edits) : he
   if (edits.length && original.length) head_.length = edits.length;
 }
 
-std::string editedTrailers(std::string_view framing, const Redactor& redactor) {
+std::string editedTrailers(std::string_view framing, const Redactor& redactor, bool newBody) {
   // The line end of the last chunk's data, if there was any, and the last size.
   if (framing.starts_with(kLineEnd)) framing.remove_prefix(kLineEnd.size());
   framing.remove_prefix(std::min(framing.find(kLineEnd), framing.size() - kLineEnd.size()) +
                         kLineEnd.size());
   std::string result = "0\r\n";
+  Redactor::Section section(&redactor);
   while (!framing.starts_with(kLineEnd)) {
     const std::string_view line = framing.substr(0, framing.find(kLineEnd));
     framing.remove_prefix(line.size() + kLineEnd.size());
     const std::size_t colon = line.find(':');
     const std::size_t begin = std::min(line.find_first_not_of(" \t", colon + 1), line.size());
     const HeaderField field{line.substr(0, colon), line.substr(begin)};
-    const std::optional<std::string> value = redactor.value(field);
+    const std::optional<std::string> value = section.value(field);
+    if (newBody && isBodyDigest(field.name)) continue;
     appendField(result, field.name, value ? *value : field.value);
   }
   return result.append(kLineEnd);

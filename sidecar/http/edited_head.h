@@ -17,6 +17,7 @@ struct HeadEdits {
   const Redactor* redactor = nullptr;   // Null: nothing is hidden.
   std::string_view mark;                // The value of a kMark field to be added; empty: none.
   std::optional<std::uint64_t> length;  // The new value of Content-Length, if the field is there.
+  bool newBody = false;                 // Digests of the body are left out.
 
   /// Whether they change this head.
   bool change(const RequestHead& head) const;
@@ -41,8 +42,9 @@ class EditedHead {
 };
 
 /// The trailers of a chunked body (RFC 9112, 7.1.2), from the last chunk's size to the last empty
-/// line, redacted. `framing`: what has come since the body's last content. REQUIRES: ChunkedBody
-/// took it to its end.
-std::string editedTrailers(std::string_view framing, const Redactor& redactor);
+/// line, redacted; without digests of the body if that is a `newBody`. `framing`: what has come
+/// since the body's last content. REQUIRES: ChunkedBody took it to its end.
+std::string editedTrailers(std::string_view framing, const Redactor& redactor,
+                           bool newBody = false);
 
 }  // namespace dormouse::http

@@ -1,6 +1,7 @@
 #include "http/redactor.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace dormouse::http {
@@ -22,13 +23,15 @@ std::string_view trimmed(std::string_view text) {
 }
 
 /// The end of a cookie's value that begins at `begin`: a semicolon, but not one within quotes,
-/// which some servers take for a part of it. A quote that is not closed goes on to the end.
-std::size_t endOfCookie(std::string_view text, std::size_t begin) {
+/// which some servers take for a part of it. A quote that is not closed goes on to the end, and
+/// `quoted` is set.
+std::size_t endOfCookie(std::string_view text, std::size_t begin, bool& quoted) {
   const std::size_t first = std::min(text.find_first_not_of(" \t", begin), text.size());
   if (first == text.size() || text[first] != '"')
     return std::min(text.find(';', begin), text.size());
   std::size_t at = first + 1;
   while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2U : 1U;
+  quoted |= at >= text.size();
   return std::min(text.find(';', std::min(at, text.size())), text.size());
 }
 
@@ -36,7 +39,7 @@ std::size_t endOfCookie(std::string_view text, std::size_t begin) {
 /// separates cookies, so a name counts behind a comma, too, and its value lasts up to the next
 /// semicolon.
 std::optional<std::string> withoutCookies(std::string_view text,
-                                          const std::vector<std::string>& names) {
+                                          const std::vector<std::string>& names, bool& quoted) {
   std::string result;
   bool found = false;
   for (std::size_t at = 0; at < text.size();) {
@@ -52,15 +55,43 @@ std::optional<std::string> withoutCookies(std::string_view text,
     if (!named) continue;
     found = true;
     result.append(Redactor::kMarker);
-    at = endOfCookie(text, at);
+    at = endOfCookie(text, at, quoted);
   }
   if (!found) return std::nullopt;
   return result;
 }
 
+/// Where the word stands, or npos.
+std::size_t find(std::string_view text, std::string_view word) {
+  const auto found = std::search(text.begin(), text.end(), word.begin(), word.end(),
+                                 [](char a, char b) { return sameName({&a, 1}, {&b, 1}); });
+  return found == text.end() ? std::string_view::npos
+                             : static_cast<std::size_t>(found - text.begin());
+}
+
 bool holds(std::string_view text, std::string_view word) {
-  return std::search(text.begin(), text.end(), word.begin(), word.end(),
-                     [](char a, char b) { return sameName({&a, 1}, {&b, 1}); }) != text.end();
+  return find(text, word) != std::string_view::npos;
+}
+
+/// Whether the body can be read as what it is, by the charset that a Content-Type names, if any. In
+/// one that is not known here (UTF-7, EBCDIC) other bytes could be JSON, or another JSON.
+bool isReadable(std::string_view contentType) {
+  constexpr std::string_view kParameter = "charset";
+  constexpr std::array<std::string_view, 10> kKnown = {
+      "utf-8", "utf8",      "utf-16", "utf-32",      "us-ascii",
+      "ascii", "iso-8859-", "latin",  "windows-125", "cp125"};
+  for (std::size_t at = find(contentType, kParameter); at != std::string_view::npos;
+       at = find(contentType, kParameter)) {
+    contentType.remove_prefix(at + kParameter.size());
+    const std::size_t value = contentType.find_first_not_of(" \t=\"'");
+    const std::string_view charset = contentType.substr(std::min(value, contentType.size()));
+    if (std::none_of(kKnown.begin(), kKnown.end(), [charset](std::string_view known) {
+          return sameName(charset.substr(0, known.size()), known);
+        })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -70,42 +101,69 @@ Redactor::Redactor(RedactionRules rules)
       cookies_(std::move(rules.cookies)),
       json_(rules.members) {}
 
+bool isBodyDigest(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kNames = {"content-digest", "repr-digest", "digest",
+                                                      "content-md5"};
+  return std::any_of(kNames.begin(), kNames.end(),
+                     [name](std::string_view one) { return sameName(one, name); });
+}
+
 std::optional<std::string> Redactor::value(const HeaderField& field) const {
+  bool quoted = false;
+  return value(field, quoted);
+}
+
+std::optional<std::string> Redactor::Section::value(const HeaderField& field) {
+  if (redactor_ == nullptr) return std::nullopt;
+  if (quoted_ && sameName(field.name, "cookie")) return std::string(kMarker);
+  bool quoted = false;
+  std::optional<std::string> result = redactor_->value(field, quoted);
+  quoted_ |= quoted && sameName(field.name, "cookie");
+  return result;
+}
+
+std::optional<std::string> Redactor::value(const HeaderField& field, bool& quoted) const {
   if (contains(headers_, field.name)) return std::string(kMarker);
   if (cookies_.empty()) return std::nullopt;
   if (!sameName(field.name, "cookie") && !sameName(field.name, "set-cookie")) return std::nullopt;
-  return withoutCookies(field.value, cookies_);
+  return withoutCookies(field.value, cookies_, quoted);
 }
 
-Redactor::Body Redactor::judge(std::span<const HeaderField> fields, std::string_view begin,
-                               bool whole) const {
+Redactor::Body Redactor::judgeFields(std::span<const HeaderField> fields) const {
   if (json_.empty()) return Body::kPlain;
-  bool named = false;
+  Body body = Body::kUndecided;
   for (const HeaderField& field : fields) {
     if (sameName(field.name, "content-encoding") && !field.value.empty() &&
         !sameName(field.value, "identity")) {
       return Body::kOpaque;
     }
-    named |= sameName(field.name, "content-type") && holds(field.value, "json");
+    if (!sameName(field.name, "content-type")) continue;
+    if (!isReadable(field.value)) return Body::kOpaque;
+    if (holds(field.value, "json")) body = Body::kJson;
   }
-  if (named) return Body::kJson;
-  using std::string_view_literals::operator""sv;
-  constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
-  static_assert(kUtf8Mark.size() == kBeginning);
-  if (begin.size() < kUtf8Mark.size() && !whole) return Body::kUndecided;
-  // UTF-16, with its mark or without.
-  for (const std::string_view mark : {"\xfe\xff"sv, "\xff\xfe"sv, "\0{"sv, "\0["sv}) {
-    if (begin.starts_with(mark)) return Body::kOpaque;
-  }
-  if (begin.starts_with(kUtf8Mark)) begin.remove_prefix(kUtf8Mark.size());
-  const Body body = decideFurther(begin);
-  return body == Body::kUndecided && whole ? Body::kPlain : body;
+  return body;
 }
 
-Redactor::Body Redactor::decideFurther(std::string_view next) {
-  const auto first = std::find_if_not(next.begin(), next.end(), isBlank);
-  if (first == next.end()) return Body::kUndecided;
-  return *first == '{' || *first == '[' ? Body::kJson : Body::kPlain;
+Redactor::Body Redactor::judgeNext(JsonStart& start, std::string_view next) {
+  switch (start.feed(next)) {
+    case JsonStart::Verdict::kUndecided:
+      return Body::kUndecided;
+    case JsonStart::Verdict::kUtf8:
+      return Body::kJson;
+    case JsonStart::Verdict::kWide:
+      return Body::kOpaque;
+    case JsonStart::Verdict::kNone:
+      break;
+  }
+  return Body::kPlain;
+}
+
+Redactor::Body Redactor::judge(std::span<const HeaderField> fields, std::string_view begin,
+                               bool whole) const {
+  Body body = judgeFields(fields);
+  JsonStart start;
+  if (body == Body::kUndecided) body = judgeNext(start, begin);
+  return body == Body::kUndecided && whole ? Body::kPlain : body;
 }
 
 std::optional<std::string> Redactor::body(std::span<const HeaderField> fields,

@@ -9,6 +9,7 @@
 
 #include "common/member_path.h"
 #include "http/json_redactor.h"
+#include "http/json_start.h"
 #include "http/request_head.h"
 
 namespace dormouse::http {
@@ -19,6 +20,11 @@ struct RedactionRules {
   std::vector<std::string> cookies;  // In the fields Cookie and Set-Cookie.
   std::vector<MemberPath> members;   // Of JSON bodies. At most kMaxMemberPaths.
 };
+
+/// Whether a field of this name is a digest of the body: Content-Digest, Repr-Digest (RFC 9530),
+/// Digest (RFC 3230), Content-MD5 (RFC 1864). Of a body that has changed it is no longer true, and
+/// what was hidden could be found by guessing.
+bool isBodyDigest(std::string_view name);
 
 /// For requests and for answers. Immutable after its making.
 class Redactor {
@@ -32,8 +38,22 @@ class Redactor {
   bool ofFields() const { return !headers_.empty() || !cookies_.empty(); }
   bool ofBodies() const { return !json_.empty(); }
 
-  /// What the field's value is to be; nothing: it stays.
+  /// What the field's value is to be; nothing: it stays. For one that stands alone: see Section.
   std::optional<std::string> value(const HeaderField& field) const;
+
+  /// The fields of one head, or all its trailers, in their order: several Cookie fields are one for
+  /// some servers, and of HTTP/2 for all (RFC 9113, 8.2.3). REQUIRES: the redactor outlives it.
+  class Section {
+   public:
+    /// Null: nothing is hidden.
+    explicit Section(const Redactor* redactor) : redactor_(redactor) {}
+    /// As Redactor::value() of the next field.
+    std::optional<std::string> value(const HeaderField& field);
+
+   private:
+    const Redactor* redactor_;
+    bool quoted_ = false;  // A hidden cookie's quote was not closed within its field.
+  };
 
   /// What must become of a body.
   enum class Body {
@@ -42,20 +62,22 @@ class Redactor {
     kJson,       // It may be passed if json() takes it, all of it, and only what that returns.
     kOpaque,     // It may not be passed: compressed, or in an encoding that could hide JSON.
   };
-  /// By the message's fields and the beginning of its body; `whole`: that is all of it. A body is
-  /// taken for JSON if a Content-Type says so or its text begins like an object or an array.
+  /// By the message's fields. A body is taken for JSON if a Content-Type says so; kUndecided: or if
+  /// its text begins like an object or an array, which judgeNext() tells.
+  Body judgeFields(std::span<const HeaderField> fields) const;
+  /// By the next bytes of a body that was undecided until now. `start` has followed it.
+  static Body judgeNext(JsonStart& start, std::string_view next);
+  /// Both, of the beginning of a body; `whole`: that is all of it.
   Body judge(std::span<const HeaderField> fields, std::string_view begin, bool whole) const;
-  /// What decideFurther() wants to have been judged.
-  static constexpr std::size_t kBeginning = 3;
-  /// The next bytes of a body of which at least kBeginning have been judged as undecided: so far it
-  /// has nothing but blanks, which need not be looked at again.
-  static Body decideFurther(std::string_view next);
   std::optional<std::string> json(std::string_view body) const { return json_.redact(body); }
 
   /// judge() and json() of a whole body: what may be passed, or nothing.
   std::optional<std::string> body(std::span<const HeaderField> fields, std::string_view body) const;
 
  private:
+  /// `quoted`: set if a hidden cookie's quote is not closed.
+  std::optional<std::string> value(const HeaderField& field, bool& quoted) const;
+
   const std::vector<std::string> headers_;
   const std::vector<std::string> cookies_;
   const JsonRedactor json_;

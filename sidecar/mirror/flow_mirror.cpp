@@ -15,7 +15,8 @@ using capture::Transport;
 
 FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
                        reassembly::FlowTable& table, reassembly::MirrorSlot slot,
-                       const OwnSockets& ownSockets, const SinkFactory& makeSink)
+                       const OwnSockets& ownSockets, http::HeadStart& headStart,
+                       const SinkFactory& makeSink)
     : identity_(std::move(identity)),
       link_(link),
       table_(table),
@@ -27,7 +28,7 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
   const bool joins = identity_.spec.protocol == wire::Protocol::kTcp &&
                      identity_.spec.midstream == wire::Midstream::kHttp;
   if (joins || identity_.spec.splitsHttp2()) {
-    stage_.emplace(identity_.spec, static_cast<FlowOwner&>(*this), *sink_, ledger_);
+    stage_.emplace(identity_.spec, headStart, static_cast<FlowOwner&>(*this), *sink_, ledger_);
   }
   if (identity_.spec.responses && stage_ && sink_->responses() != nullptr) {
     ledger_.responses.emplace();

@@ -34,10 +34,10 @@ class FlowMirror final : public Mirror,
   /// Makes the sink that reports to the given listener.
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
-  /// Throws http::PatternError. REQUIRES: slot is free in the table; table and ownSockets outlive
-  /// the mirror.
+  /// Throws http::PatternError. REQUIRES: slot is free in the table; table, ownSockets and
+  /// headStart outlive the mirror.
   FlowMirror(MirrorIdentity identity, capture::LinkType link, reassembly::FlowTable& table,
-             reassembly::MirrorSlot slot, const OwnSockets& ownSockets,
+             reassembly::MirrorSlot slot, const OwnSockets& ownSockets, http::HeadStart& headStart,
              const SinkFactory& makeSink);
   ~FlowMirror() override;
 

@@ -19,6 +19,9 @@ bool hasBody(const http::RequestHead& head) {
   return head.length.value_or(1) != 0;
 }
 
+/// Where a chunk's content begins: behind up to 16 digits and a line end.
+constexpr std::size_t kChunkContent = 18;
+
 bool isChunked(const http::RequestHead& head) {
   return !head.isHttp2() && !head.length;
 }
@@ -47,6 +50,7 @@ Reason RequestEditor::data(ConnectionHandle handle, std::span<const std::uint8_t
 }
 
 void RequestEditor::close(ConnectionHandle handle, Reason reason, bool reset) {
+  if (gathered_.connection == handle) passGathered();
   forgetAll(handle);
   // The sink has forgotten one that it refused; its fate is told at the batch's end.
   if (connections_[handle].refused == Reason::kNone) sink_->close(handle, reason, reset);
@@ -57,7 +61,7 @@ Reason RequestEditor::judgeRequest(const RequestInfo& request) {
     return Reason::kRedactionNeedsHttp;
   }
   if (hasBody(request.head)) {
-    const Body body = redactor_.judge(request.head.fields, {}, false);
+    const Body body = redactor_.judgeFields(request.head.fields);
     const bool large = request.head.length.value_or(0) > options_.maxBody;
     if (body == Body::kOpaque || (body == Body::kJson && large)) return Reason::kUnredactable;
   }
@@ -68,7 +72,7 @@ Reason RequestEditor::beginRequest(RequestId id, const RequestInfo& request) {
   const Reason refused = takeRefused(id.connection);
   if (refused != Reason::kNone) return answer(id.connection, refused);
   const Body body =
-      hasBody(request.head) ? redactor_.judge(request.head.fields, {}, false) : Body::kPlain;
+      hasBody(request.head) ? redactor_.judgeFields(request.head.fields) : Body::kPlain;
   const bool chunked = isChunked(request.head) && !redactor_.empty();
   if (body == Body::kPlain && !chunked) {
     return answer(id.connection, begin(id, request.head, request.timestamp));
@@ -86,7 +90,7 @@ Reason RequestEditor::beginRequest(RequestId id, const RequestInfo& request) {
 }
 
 Reason RequestEditor::begin(RequestId id, const http::RequestHead& head, WallTime timestamp) {
-  const http::HeadEdits edits{&redactor_, options_.mark, std::nullopt};
+  const http::HeadEdits edits{&redactor_, options_.mark, std::nullopt, false};
   if (!edits.change(head)) return sink_->beginRequest(id, {head, timestamp});
   const http::EditedHead edited(head, edits);
   return sink_->beginRequest(id, {edited.head(), timestamp});
@@ -114,13 +118,33 @@ Reason RequestEditor::pass(RequestId id, bool http2, bool chunked, std::string_v
   if (!chunked) {
     return sink_->requestBody(id, bytesOf(http2 ? std::string_view() : content), bytesOf(content));
   }
+  if (!gathers(id)) passGathered();
+  gathered_ = id;
+  if (chunk_.empty()) chunk_.resize(kChunkContent);
+  chunk_.append(content);
+  return chunk_.size() - kChunkContent < kGather ? Reason::kNone : passChunk();
+}
+
+Reason RequestEditor::passChunk(std::string_view last) {
+  const std::size_t size = chunk_.size() - kChunkContent;
   std::array<char, 16> digits{};
-  const char* const end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), content.size(), 16).ptr;
-  chunk_.assign(digits.data(), static_cast<std::size_t>(end - digits.data())).append("\r\n");
-  const std::size_t begin = chunk_.size();
-  chunk_.append(content).append("\r\n");
-  return sink_->requestBody(id, bytesOf(chunk_), bytesOf(chunk_).subspan(begin, content.size()));
+  const auto count = static_cast<std::size_t>(
+      std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr - digits.data());
+  const std::size_t begin = kChunkContent - 2 - count;
+  chunk_.replace(begin, count, digits.data(), count);
+  chunk_.replace(kChunkContent - 2, 2, "\r\n");
+  chunk_.append("\r\n").append(last);
+  const std::span<const std::uint8_t> bytes = bytesOf(chunk_);
+  const Reason refused =
+      sink_->requestBody(gathered_, bytes.subspan(begin), bytes.subspan(kChunkContent, size));
+  chunk_.clear();  // Its memory is used again.
+  return refused;
+}
+
+void RequestEditor::passGathered() {
+  if (chunk_.empty()) return;
+  const RequestId id = gathered_;
+  taken(id, passChunk());
 }
 
 void RequestEditor::keepFraming(Request& request, std::string_view raw) {
@@ -136,13 +160,10 @@ void RequestEditor::keepFraming(Request& request, std::string_view raw) {
 }
 
 Reason RequestEditor::hold(RequestId id, Request& request, std::string_view content) {
-  // While nothing is known, no more has come than blanks, or a part of a mark.
+  // While nothing is known, no more has come than spaces, and a part of a character.
   if (request.body == Body::kUndecided && !content.empty()) {
-    const bool begun = request.content.size() >= http::Redactor::kBeginning;
     request.content += content;
-    // A body of blanks that comes byte by byte is not to be read from its beginning each time.
-    request.body = begun ? http::Redactor::decideFurther(content)
-                         : redactor_.judge(request.head->head().fields, request.content, false);
+    request.body = http::Redactor::judgeNext(request.start, content);
     if (request.body == Body::kPlain) return release(id, request);
   } else if (content.size() <= options_.maxBody - request.content.size()) {
     request.content += content;
@@ -190,33 +211,36 @@ void RequestEditor::endRequest(RequestId id, std::span<const http::HeaderField> 
   Request* const request = find(id);
   Reason leftOut = connections_[id.connection].refused;
   if (request != nullptr && leftOut == Reason::kNone) leftOut = endEdited(id, *request);
+  const bool newBody = request != nullptr && request->newBody;
   forget(id);
   if (leftOut != Reason::kNone) return listener_.onRequestSettled(id, leftOut);
   http::RequestHead fields;
   fields.fields = trailers;
-  const http::HeadEdits edits{&redactor_, {}, std::nullopt};
+  const http::HeadEdits edits{&redactor_, {}, std::nullopt, newBody};
   if (!edits.change(fields)) return sink_->endRequest(id, trailers);
   const http::EditedHead edited(fields, edits);
   sink_->endRequest(id, edited.head().fields);
 }
 
-Reason RequestEditor::endEdited(RequestId id, const Request& request) {
+Reason RequestEditor::endEdited(RequestId id, Request& request) {
   if (request.body != Body::kPlain) {
     const Reason leftOut = endHeld(id, request);
     if (leftOut != Reason::kNone) return leftOut;
   }
   if (!request.chunked) return Reason::kNone;
-  const std::string last =
-      request.trailersDropped ? "0\r\n\r\n" : http::editedTrailers(request.framing, redactor_);
-  return taken(id, sink_->requestBody(id, bytesOf(last), {}));
+  const std::string last = request.trailersDropped
+                               ? "0\r\n\r\n"
+                               : http::editedTrailers(request.framing, redactor_, request.newBody);
+  return taken(id, gathers(id) ? passChunk(last) : sink_->requestBody(id, bytesOf(last), {}));
 }
 
-Reason RequestEditor::endHeld(RequestId id, const Request& request) {
+Reason RequestEditor::endHeld(RequestId id, Request& request) {
   if (request.leftOut != Reason::kNone) return request.leftOut;
   const http::RequestHead& head = request.head->head();
   const std::optional<std::string> content = redactor_.body(head.fields, request.content);
   if (!content) return Reason::kUnredactable;
-  http::HeadEdits edits{&redactor_, options_.mark, std::nullopt};
+  request.newBody = *content != request.content;
+  http::HeadEdits edits{&redactor_, options_.mark, std::nullopt, request.newBody};
   if (head.length) edits.length = content->size();
   const http::EditedHead edited(head, edits);
   // Again, for now its size is known.
@@ -245,6 +269,7 @@ void RequestEditor::cancelRequest(RequestId id, Reason reason) {
 }
 
 TimePoint RequestEditor::flush(TimePoint now) {
+  passGathered();
   tellRefused();
   return sink_->flush(now);
 }
@@ -285,6 +310,7 @@ void RequestEditor::forget(RequestId id) {
 }
 
 void RequestEditor::forgetAll(ConnectionHandle handle) {
+  if (gathered_.connection == handle) chunk_.clear();
   std::map<std::uint32_t, Request>& requests = connections_[handle].requests;
   while (!requests.empty()) forget({handle, requests.begin()->first});
 }

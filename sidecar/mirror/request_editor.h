@@ -28,22 +28,23 @@ struct EditorOptions {
 ///
 /// 1. A head that changes is written anew.
 /// 2. A chunked body is framed anew wherever something is redacted, since its trailers are fields:
-///    so chunk extensions and other boundaries than before.
+///    so chunk extensions and other boundaries than before: what comes in one batch of packets is
+///    one chunk, up to kGather, for a sink may make a system call of each.
 /// 3. Where JSON members are redacted, a body is held back until it is clear that it is no JSON,
 ///    else to its end, and the request is handed on with the body's new length. One that cannot be
 ///    looked into (Redactor::Body::kOpaque, broken JSON, larger than `maxBody`) is left out as a
 ///    whole, as kUnredactable. Held bodies take at most kMemory, all together; what does not fit is
-///    left out as kOverBudget.
+///    left out as kOverBudget. Fields that are digests of a body are left out where it has changed.
 ///
 /// 4. Of HTTP/2 a CONNECT, whose body is a tunnel, is left out as kRedactionNeedsHttp where
-/// something
-///    is redacted. (After one of HTTP/1 the mirror itself hands on no more.)
+///    something is redacted. (After one of HTTP/1 the mirror itself hands on no more.)
 ///
 /// Trailers for which there is no room in kMemory are dropped (RFC 9110, 6.5.1 allows it). Data
 /// thread only.
 class RequestEditor final : public Sink, private SinkListener {
  public:
   static constexpr std::size_t kMemory = 384 << 10;
+  static constexpr std::size_t kGather = 16 << 10;
   using SinkFactory = std::function<std::unique_ptr<Sink>(SinkListener& listener)>;
 
   /// REQUIRES: listener outlives the editor.
@@ -75,12 +76,14 @@ class RequestEditor final : public Sink, private SinkListener {
     std::unique_ptr<http::EditedHead> head;  // As it came, while the request is held back.
     WallTime timestamp;
     Body body = Body::kPlain;  // kUndecided, kJson: held back. kOpaque: left out.
+    http::JsonStart start;     // While it is kUndecided.
     Reason leftOut = Reason::kNone;
     bool http2 = false;
     bool chunked = false;  // And of HTTP/1.
     bool trailersDropped = false;
-    std::string content;  // Held back.
-    std::string framing;  // Of a chunked body, since its last content.
+    bool newBody = false;  // It has changed.
+    std::string content;   // Held back.
+    std::string framing;   // Of a chunked body, since its last content.
     std::size_t charge = 0;
   };
   struct Connection {
@@ -104,6 +107,11 @@ class RequestEditor final : public Sink, private SinkListener {
   /// Tells the sink of a request, its head edited.
   Reason begin(RequestId id, const http::RequestHead& head, WallTime timestamp);
   Reason pass(RequestId id, bool http2, bool chunked, std::string_view content);
+  bool gathers(RequestId id) const { return !chunk_.empty() && gathered_ == id; }
+  /// Hands on the gathered chunk, and behind it `last`. REQUIRES: there is one.
+  Reason passChunk(std::string_view last = {});
+  /// Hands it on if there is one and the mirror does not ask for it now.
+  void passGathered();
   /// Keeps the framing of a chunked body, from its last content on.
   void keepFraming(Request& request, std::string_view raw);
   Reason hold(RequestId id, Request& request, std::string_view content);
@@ -114,8 +122,8 @@ class RequestEditor final : public Sink, private SinkListener {
   /// than there is.
   bool recharge(Request& request);
   // The request's end has come. Each returns why it is left out, if it is.
-  Reason endEdited(RequestId id, const Request& request);
-  Reason endHeld(RequestId id, const Request& request);
+  Reason endEdited(RequestId id, Request& request);
+  Reason endHeld(RequestId id, Request& request);
   /// Returns `refusal`, the sink's answer to something that the mirror has not asked for: it is
   /// told of it later.
   Reason taken(RequestId id, Reason refusal);
@@ -127,7 +135,8 @@ class RequestEditor final : public Sink, private SinkListener {
   Budget memory_{kMemory};
   std::vector<Connection> connections_;      // By handle.
   std::vector<ConnectionHandle> refused_;    // To be told at the batch's end, if not before.
-  std::string chunk_;                        // Its memory is used again.
+  std::string chunk_;                        // Room for its size, and content; empty: no chunk.
+  RequestId gathered_;                       // Whose it is.
   const std::unique_ptr<Sink> sink_;         // Late: it may report until it is gone.
   std::optional<ResponseEditor> responses_;  // If something is hidden and the sink has responses.
 };

@@ -27,10 +27,13 @@ http::SampleKey keyOf(const std::string& by) {
 
 }  // namespace
 
-RequestGate::RequestGate(const wire::MirrorSpec& spec) : filter_(rulesOf(spec.requests)) {
+RequestGate::RequestGate(const wire::MirrorSpec& spec, http::HeadStart& headStart)
+    : filter_(rulesOf(spec.requests)) {
   const wire::RequestSelection& selection = spec.requests;
   if (selection.percent > 0) sampler_.emplace(selection.percent, keyOf(selection.by));
-  if (spec.ceilingPercent > 0 && !selection.by.empty()) ceiling_.emplace(spec.ceilingPercent);
+  if (spec.ceilingPercent > 0 && !selection.by.empty()) {
+    ceiling_.emplace(spec.ceilingPercent, headStart);
+  }
   if (selection.rate > 0) cap_.emplace(selection.rate);
 }
 

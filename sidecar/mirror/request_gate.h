@@ -19,8 +19,9 @@ namespace dormouse::mirror {
 /// would take.
 class RequestGate {
  public:
-  /// Of the mirror's `requests`, within its `ceilingPercent`. Throws http::PatternError.
-  explicit RequestGate(const wire::MirrorSpec& spec);
+  /// Of the mirror's `requests`, within its `ceilingPercent`. Throws http::PatternError. REQUIRES:
+  /// headStart outlives the gate.
+  RequestGate(const wire::MirrorSpec& spec, http::HeadStart& headStart);
 
   /// Bytes that a gate for this selection may take, in its regular expressions above all.
   static std::size_t memoryFor(const wire::RequestSelection& selection);

@@ -19,8 +19,8 @@ wire::MirrorSpec selectingOf(wire::MirrorSpec spec) {
 
 }  // namespace
 
-RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink,
-                           wire::Ledger& ledger)
+RequestStage::RequestStage(const wire::MirrorSpec& spec, http::HeadStart& headStart,
+                           FlowOwner& owner, Sink& sink, wire::Ledger& ledger)
     : owner_(owner),
       protocol_(spec.protocol),
       ofRequests_(spec.ofRequests()),
@@ -28,7 +28,7 @@ RequestStage::RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink&
       carriesRaw_(spec.requests == wire::RequestSelection{} && !redacted_ && sink.carriesRaw()),
       sink_(sink),
       ledger_(ledger),
-      gate_(selectingOf(spec)) {}
+      gate_(selectingOf(spec), headStart) {}
 
 void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});

@@ -52,8 +52,9 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     kHttp2,    // It begins with the preface of HTTP/2.
   };
 
-  /// Throws http::PatternError. REQUIRES: owner, sink and ledger outlive the stage.
-  RequestStage(const wire::MirrorSpec& spec, FlowOwner& owner, Sink& sink, wire::Ledger& ledger);
+  /// Throws http::PatternError. REQUIRES: all but spec outlive the stage.
+  RequestStage(const wire::MirrorSpec& spec, http::HeadStart& headStart, FlowOwner& owner,
+               Sink& sink, wire::Ledger& ledger);
 
   /// Tells it of every request. To be called before anything else; REQUIRES: it outlives the stage.
   void follow(ResponseStage& responses) { responses_ = &responses; }

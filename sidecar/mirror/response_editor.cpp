@@ -43,41 +43,43 @@ std::optional<http::PairedResponse> ResponseEditor::edited(
       reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size());
   if (!http::parseResponseHead(bytes, fields, head).empty()) return std::nullopt;
 
+  const bool whole = response.body.size() == response.bodyBytes;
+  const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
+  if (judged && hasEvents(fields)) return std::nullopt;
   http::PairedResponse result;
+  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
+    case http::Redactor::Body::kPlain:
+      result.body = response.body;
+      result.bodyBytes = response.bodyBytes;
+      break;
+    case http::Redactor::Body::kJson: {
+      std::optional<std::string> body;
+      if (whole) body = redactor_.json(response.body);
+      if (!body) return std::nullopt;
+      result.body = std::move(*body);
+      result.bodyBytes = result.body.size();
+      break;
+    }
+    case http::Redactor::Body::kUndecided:
+    case http::Redactor::Body::kOpaque:
+      return std::nullopt;
+  }
   result.request = response.request;
   result.status = response.status;
   result.latency = response.latency;
   result.timestamp = response.timestamp;
-  result.bodyBytes = response.bodyBytes;
   // The status line stays as it is.
   result.head = response.head.substr(0, response.head.find('\n') + 1);
+  const bool newBody = result.body != response.body;
+  http::Redactor::Section section(&redactor_);
   for (const http::HeaderField& field : fields) {
-    const auto value = redactor_.value(field);
+    const auto value = section.value(field);
+    if (newBody && http::isBodyDigest(field.name)) continue;
     result.head.append(field.name).append(": ");
     result.head.append(value ? std::string_view(*value) : field.value).append("\r\n");
   }
   result.head += "\r\n";
-
-  const bool whole = response.body.size() == response.bodyBytes;
-  const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
-  if (judged && hasEvents(fields)) return std::nullopt;
-  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
-    case http::Redactor::Body::kPlain:
-      result.body = response.body;
-      return result;
-    case http::Redactor::Body::kJson:
-      if (!whole) return std::nullopt;
-      if (auto body = redactor_.json(response.body)) {
-        result.body = std::move(*body);
-        result.bodyBytes = result.body.size();
-        return result;
-      }
-      return std::nullopt;
-    case http::Redactor::Body::kUndecided:
-    case http::Redactor::Body::kOpaque:
-      break;
-  }
-  return std::nullopt;
+  return result;
 }
 
 }  // namespace dormouse::mirror

@@ -9,6 +9,7 @@
 
 #include "common/problem.h"
 #include "common/worker_thread.h"
+#include "http/sampler.h"
 #include "tests/agent/fake_capture.h"
 #include "tests/support/packets.h"
 #include "wire/frames.h"
@@ -40,7 +41,8 @@ struct Frames final : wire::FrameHandler {
 
 class MirrorManagerTest : public ::testing::Test {
  protected:
-  MirrorManagerTest() : manager_(settings(), dependencies(), "1.2.3") {}
+  explicit MirrorManagerTest(Settings settings = MirrorManagerTest::settings())
+      : manager_(std::move(settings), dependencies(), "1.2.3") {}
   ~MirrorManagerTest() override { manager_.shutdown(std::chrono::seconds(10)); }
 
   static Settings settings() {
@@ -237,6 +239,46 @@ TEST_F(MirrorManagerTest, IsIdleFromTheLastMirrorsEndOn) {
   capabilityMissing_ = true;  // A wake that fails takes its place and gives it back.
   EXPECT_EQ(statusOf([&] { manager_.openStream("ana", onPort(8080)); }), 503);
   EXPECT_LE(manager_.retireAfter(kIdle), kIdle);
+}
+
+class CeilingTest : public MirrorManagerTest {
+ protected:
+  static constexpr double kPercent = 10;
+
+  CeilingTest() : MirrorManagerTest(withCeiling()) {}
+
+  static Settings withCeiling() {
+    Settings settings = MirrorManagerTest::settings();
+    settings.mirror.maxPercent = kPercent;
+    return settings;
+  }
+};
+
+TEST_F(CeilingTest, WakingAgainDoesNotLiftIt) {
+  // A key that all requests have in common, and that is within the sample.
+  std::string key = "a";
+  while (http::sampleRank(key) >= kPercent) key += 'a';
+  wire::MirrorSpec spec = onPort(8080);
+  spec.requests.percent = kPercent;
+  spec.requests.by = "header:x-user";
+  std::string requests;
+  for (int i = 0; i < 50; ++i) {
+    requests += "GET / HTTP/1.1\r\nHost: a\r\nX-User: " + key + "\r\n\r\n";
+  }
+  constexpr int kWakes = 10;
+  std::uint64_t delivered = 0;
+  for (int wake = 0; wake < kWakes; ++wake) {
+    const std::string id = startStream("ana", spec);
+    const TcpClient client;
+    wire_->send(ipBytes(client.syn()));
+    wire_->send(ipBytes(client.data(0, requests)));
+    wire_->send(ipBytes(client.fin(static_cast<std::uint32_t>(requests.size()))));
+    const wire::Ledger ledger = manager_.end("ana", id).ledger;
+    EXPECT_EQ(ledger.requests.seen, 50U);
+    delivered += ledger.requests.delivered;
+  }
+  EXPECT_LE(delivered, http::HeadStart::kPlaces + kWakes * 50 * kPercent / 100);
+  EXPECT_GT(delivered, http::HeadStart::kPlaces);
 }
 
 }  // namespace

@@ -52,6 +52,28 @@ TEST(EditedHead, HidesMarksAndCounts) {
       "Cookie: a=b; sid=redacted\r\nContent-Length: 7\r\nx-mirrored-by: dormouse/m-1\r\n\r\n");
 }
 
+TEST(EditedHead, OfANewBodyHasNoDigestOfTheOldOne) {
+  const std::string signatures = "Signature-Input: s=()\r\nSignature: s=:AA==:\r\nETag: \"x\"\r\n";
+  const std::string text =
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Digest: sha-256=:AA==:\r\nDigest: md5=AA==\r\n"
+      "Repr-Digest: sha-256=:AA==:\r\ncontent-md5: AA==\r\n" +
+      signatures + "\r\n";
+  EXPECT_EQ(edited(text, {nullptr, "", {}, true}),
+            "POST / HTTP/1.1\r\nHost: a\r\n" + signatures + "\r\n");
+  EXPECT_EQ(edited(text, {}), text);
+  const Parsed digest("GET / HTTP/1.1\r\nHost: a\r\nDigest: x\r\n\r\n");
+  EXPECT_TRUE((HeadEdits{nullptr, "", {}, true}.change(digest.head)));
+  EXPECT_FALSE((HeadEdits{nullptr, "", {}, false}.change(digest.head)));
+}
+
+TEST(EditedHead, HidesACookieThatGoesOnInTheNextField) {
+  const Redactor redactor({{}, {"sid"}, {}});
+  EXPECT_EQ(
+      edited("GET / HTTP/1.1\r\nHost: a\r\nCookie: sid=\"se\r\nX: y\r\nCookie: cret\"\r\n\r\n",
+             {&redactor, "", {}}),
+      "GET / HTTP/1.1\r\nHost: a\r\nCookie: sid=redacted\r\nX: y\r\nCookie: redacted\r\n\r\n");
+}
+
 TEST(EditedHead, IsNeededOnlyWhereSomethingChanges) {
   const Redactor redactor({{"authorization"}, {"sid"}, {}});
   const Parsed plain("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n");
@@ -91,6 +113,10 @@ TEST(EditedTrailers, HideTheirFields) {
   EXPECT_EQ(editedTrailers("\r\n000;x=\"y\"\r\nSIGNATURE: secret\r\nA:  b\r\nsignature:\r\n\r\n",
                            redactor),
             "0\r\nSIGNATURE: redacted\r\nA: b\r\nsignature: redacted\r\n\r\n");
+  EXPECT_EQ(editedTrailers("0\r\nContent-Digest: x\r\nA: b\r\n\r\n", redactor, true),
+            "0\r\nA: b\r\n\r\n");
+  EXPECT_EQ(editedTrailers("0\r\nContent-Digest: x\r\n\r\n", redactor, false),
+            "0\r\nContent-Digest: x\r\n\r\n");
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "http/share_cap.h"
-
 namespace dormouse::http {
 namespace {
 
@@ -56,6 +54,46 @@ TEST(Redactor, ReplacesCookiesInEveryReading) {
   EXPECT_EQ(cookies("a=session=secret"), "a=session=redacted");
   EXPECT_EQ(cookies("a=b session=secret; c=d"), "a=b session=redacted; c=d");
   EXPECT_EQ(cookies("a=b\tsession=secret"), "a=b\tsession=redacted");
+}
+
+/// What becomes of several fields, each on a line.
+std::string section(const Redactor& redactor, const std::vector<HeaderField>& fields) {
+  Redactor::Section section(&redactor);
+  std::string text;
+  for (const HeaderField& field : fields) {
+    text += section.value(field).value_or(std::string(field.value)) + "\n";
+  }
+  return text;
+}
+
+// Several Cookie fields may be one for the server.
+TEST(Redactor, ReplacesACookieWhoseQuoteGoesOnInTheNextField) {
+  const Redactor redactor = hiding({}, {"session"});
+  EXPECT_EQ(section(redactor, {{"cookie", "a=1; session=\"se"},
+                               {"X", "seen"},
+                               {"Cookie", "cret; session=more"},
+                               {"cookie", "end\"; b=2"},
+                               {"Set-Cookie", "b=2"}}),
+            "a=1; session=redacted\nseen\nredacted\nredacted\nb=2\n");
+  EXPECT_EQ(section(redactor, {{"cookie", R"(session="se\)"}, {"cookie", "\"cret\""}}),
+            "session=redacted\nredacted\n");
+  EXPECT_EQ(
+      section(redactor, {{"cookie", R"(a="x)"}, {"cookie", R"(session=1)"}, {"cookie", "y\""}}),
+      "a=\"x\nsession=redacted\ny\"\n");
+  EXPECT_EQ(section(redactor, {{"cookie", R"(session="secret")"}, {"cookie", "theme=dark"}}),
+            "session=redacted\ntheme=dark\n");
+  EXPECT_EQ(section(redactor, {{"set-cookie", R"(session="secret)"}, {"cookie", "theme=dark"}}),
+            "session=redacted\ntheme=dark\n")
+      << "each of these stands for itself";
+}
+
+TEST(Redactor, KnowsTheDigestsOfABody) {
+  for (const char* name : {"Content-Digest", "repr-digest", "DIGEST", "Content-MD5"}) {
+    EXPECT_TRUE(isBodyDigest(name)) << name;
+  }
+  for (const char* name : {"want-content-digest", "etag", "signature", "signature-input", "dige"}) {
+    EXPECT_FALSE(isBodyDigest(name)) << name;
+  }
 }
 
 std::string json(const std::vector<std::string>& paths, std::string_view text) {
@@ -126,12 +164,25 @@ TEST(Redactor, KnowsABodyByItsTypeOrByHowItBegins) {
   EXPECT_EQ(judge({}, "   "), Body::kUndecided);
   EXPECT_EQ(judge({}, "\xef\xbb"), Body::kUndecided);
   EXPECT_EQ(judge({}, "   ", true), Body::kPlain);
-  EXPECT_EQ(Redactor::decideFurther(" \n"), Body::kUndecided);
-  EXPECT_EQ(Redactor::decideFurther("\n["), Body::kJson);
-  EXPECT_EQ(Redactor::decideFurther(" a{"), Body::kPlain);
+  JsonStart start;
+  EXPECT_EQ(Redactor::judgeNext(start, " \n"), Body::kUndecided);
+  EXPECT_EQ(Redactor::judgeNext(start, "\n["), Body::kJson);
   EXPECT_EQ(judge({}, "a", true), Body::kPlain);
   EXPECT_EQ(judge({}, "{", true), Body::kJson);
   EXPECT_EQ(hiding({"a"}).judge({}, "{}", true), Body::kPlain) << "no member is hidden";
+}
+
+TEST(Redactor, DoesNotPassACharsetInWhichOtherBytesCouldBeJson) {
+  for (const char* type :
+       {"text/plain; charset=utf-7", "application/json; Charset=\"UTF-7\"", "text/x;charset=ibm037",
+        "text/plain; charset=utf-8; charset = utf-7", "text/plain; charset="}) {
+    EXPECT_EQ(judge({{"Content-Type", type}}, "+AHs-"), Body::kOpaque) << type;
+  }
+  for (const char* type : {"text/plain; charset=UTF-8", "text/plain;charset=\"us-ascii\"",
+                           "text/x; charset=ISO-8859-15", "text/plain; charset=utf-16",
+                           "text/plain; charset=windows-1252; x=y"}) {
+    EXPECT_EQ(judge({{"Content-Type", type}}, "a=1"), Body::kPlain) << type;
+  }
 }
 
 TEST(Redactor, DoesNotPassWhatItCannotRead) {
@@ -142,21 +193,14 @@ TEST(Redactor, DoesNotPassWhatItCannotRead) {
   for (const std::string& begin : {"\xfe\xff\0{"s, "\xff\xfe{\0"s, "\0{\0\""s, "\0[\0"s}) {
     EXPECT_EQ(judge({}, begin), Body::kOpaque);
   }
+  EXPECT_EQ(judge({}, " \0\n\0{\0"s), Body::kOpaque) << "UTF-16 behind blanks";
+  EXPECT_EQ(judge({}, "\0\0\0{\0\0"s), Body::kOpaque) << "UTF-32";
   const Redactor redactor = hiding({}, {}, {"$.a"});
   const std::vector<HeaderField> typed = {{"Content-Type", "application/json"}};
   EXPECT_EQ(redactor.body(typed, R"({"a":1,"b":2})"), R"({"a":0,"b":2})");
   EXPECT_EQ(redactor.body(typed, R"({"a":1,)"), std::nullopt);
   EXPECT_EQ(redactor.body({}, "a=1"), "a=1");
   EXPECT_EQ(redactor.body(typed, ""), "");
-}
-
-TEST(ShareCap, TakesItsShareBeyondTheHeadStart) {
-  ShareCap cap(10);
-  int taken = 0;
-  for (int i = 0; i < 10'000; ++i) taken += cap.take(true) ? 1 : 0;
-  EXPECT_NEAR(taken, 1000 + ShareCap::kHeadStart, 12);
-  ShareCap calm(10);
-  for (int i = 0; i < 100'000; ++i) EXPECT_EQ(calm.take(i % 20 == 0), i % 20 == 0);
 }
 
 }  // namespace

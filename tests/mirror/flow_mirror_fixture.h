@@ -27,7 +27,8 @@ class FlowMirrorTest : public ::testing::Test {
     identity.started = clock_.wallNow();
     mirror_.reset();  // The slot must be free.
     mirror_ = std::make_unique<FlowMirror>(
-        identity, capture::LinkType::kRaw, table, 3, own_, [this](SinkListener& listener) {
+        identity, capture::LinkType::kRaw, table, 3, own_, headStart_,
+        [this](SinkListener& listener) {
           auto sink = std::make_unique<dormouse::testing::FakeSink>(listener);
           sink_ = sink.get();
           return sink;
@@ -75,6 +76,7 @@ class FlowMirrorTest : public ::testing::Test {
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
+  http::HeadStart headStart_;
   dormouse::testing::FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
 };

@@ -116,6 +116,33 @@ TEST_F(Http2EditorTest, HidesInHeadsBodiesAndTrailersOfRequestsThatOverlap) {
   EXPECT_TRUE(sink_->seen.at(1).ended);
 }
 
+TEST_F(Http2EditorTest, HidesACookieWhoseCrumbsAreOneForTheServer) {
+  EXPECT_EQ(begin(1, {{"cookie", "a=b"}, {"cookie", "sid=\"se"}, {"x", "y"}, {"cookie", "cret\""}}),
+            Reason::kNone);
+  editor_.endRequest({0, 1}, {});
+  EXPECT_EQ(sink_->seen.at(1).head,
+            "cookie=a=b cookie=sid=redacted x=y cookie=redacted x-mirrored-by=dormouse/m-1 ");
+}
+
+TEST_F(Http2EditorTest, LeavesOutDigestsOfABodyThatHasChanged) {
+  const std::vector<http::HeaderField> fields = {
+      {"content-type", "application/json"}, {"content-digest", "x"}, {"signature", "s"}};
+  const std::vector<http::HeaderField> trailers = {{"repr-digest", "x"}, {"t", "u"}};
+  for (const auto& [number, text] : std::map<std::uint32_t, std::string>{
+           {1, R"({"password":"secret"})"}, {3, R"({"name":"public"})"}}) {
+    EXPECT_EQ(begin(number, fields), Reason::kNone);
+    body(number, text);
+    editor_.endRequest({0, number}, trailers);
+  }
+  EXPECT_EQ(sink_->seen.at(1).head,
+            "content-type=application/json signature=s x-mirrored-by=dormouse/m-1 ");
+  EXPECT_EQ(sink_->seen.at(1).trailers, "t=u ");
+  EXPECT_EQ(sink_->seen.at(3).head,
+            "content-type=application/json content-digest=x signature=s "
+            "x-mirrored-by=dormouse/m-1 ");
+  EXPECT_EQ(sink_->seen.at(3).trailers, "repr-digest=x t=u ");
+}
+
 TEST_F(Http2EditorTest, OneThatIsCancelledWhileHeldLeavesNoTrace) {
   EXPECT_EQ(begin(1, {{"content-type", "application/json"}}), Reason::kNone);
   EXPECT_EQ(begin(3, {}), Reason::kNone);

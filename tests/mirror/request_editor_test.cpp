@@ -6,6 +6,7 @@
 
 #include "mirror/flow_mirror.h"
 #include "mirror/redactions.h"
+#include "tests/http/wide_text.h"
 #include "tests/mirror/fake_sink.h"
 #include "tests/support/packets.h"
 
@@ -30,15 +31,16 @@ class RequestEditorTest : public ::testing::Test {
     identity.spec.redact = std::move(redact);
     identity.spec.mark = !mark.empty();
     http::Redactor redactor(Redactions(identity.spec.redact).rules());
-    mirror_ = std::make_unique<FlowMirror>(
-        identity, capture::LinkType::kRaw, table_, 3, own_, [&](SinkListener& listener) {
-          return std::make_unique<RequestEditor>(std::move(redactor), EditorOptions{mark, kMaxBody},
+    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
+                                           headStart_, [&](SinkListener& listener) {
+                                             return std::make_unique<RequestEditor>(
+                                                 std::move(redactor), EditorOptions{mark, kMaxBody},
                                                  listener, [this](SinkListener& inner) {
                                                    auto sink = std::make_unique<FakeSink>(inner);
                                                    sink_ = sink.get();
                                                    return sink;
                                                  });
-        });
+                                           });
   }
 
   void feed(const Segment& segment) {
@@ -84,6 +86,7 @@ class RequestEditorTest : public ::testing::Test {
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
+  http::HeadStart headStart_;
   FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
   std::uint16_t port_ = 1000;
@@ -127,12 +130,9 @@ TEST_F(RequestEditorTest, AMarkLeavesChunksAsTheyAre) {
 
 TEST_F(RequestEditorTest, HidesTrailers) {
   start({"signature"});
-  // The boundaries of chunks are those of segments afterwards.
   EXPECT_EQ(
-      send(chunked("", "2;x=y\r\nhi\r\n3\r\nho!\r\n0\r\nSignature: secret\r\nT: t\r\n\r\n"), 1000),
-      chunked("", "2\r\nhi\r\n3\r\nho!\r\n0\r\nSignature: redacted\r\nT: t\r\n\r\n"));
-  EXPECT_EQ(send(chunked("", "2\r\nhi\r\n0\r\nsignature:secret\r\n\r\n"), 1),
-            chunked("", "1\r\nh\r\n1\r\ni\r\n0\r\nsignature: redacted\r\n\r\n"));
+      sendAnyhow(chunked("", "2;x=y\r\nhi\r\n3\r\nho!\r\n0\r\nSignature: secret\r\nT: t\r\n\r\n")),
+      chunked("", "5\r\nhiho!\r\n0\r\nSignature: redacted\r\nT: t\r\n\r\n"));
 }
 
 TEST_F(RequestEditorTest, HidesJsonMembersAndCountsAnew) {
@@ -154,11 +154,133 @@ TEST_F(RequestEditorTest, OtherBodiesPassHoweverLarge) {
   EXPECT_EQ(sendAnyhow(picture), picture);
   const std::string blank = post("", "  ");
   EXPECT_EQ(sendAnyhow(blank), blank);
-  EXPECT_EQ(send(chunked("", "5\r\n  a=1\r\n0\r\n\r\n"), 1000),
+  EXPECT_EQ(sendAnyhow(chunked("", "5\r\n  a=1\r\n0\r\n\r\n")),
             chunked("", "5\r\n  a=1\r\n0\r\n\r\n"));
-  EXPECT_EQ(send(chunked("", "5\r\n  a=1\r\n0\r\n\r\n"), 1),
-            chunked("", "3\r\n  a\r\n1\r\n=\r\n1\r\n1\r\n0\r\n\r\n"))
-      << "what was held back comes in one piece";
+}
+
+TEST_F(RequestEditorTest, DigestsOfABodyThatHasChangedAreLeftOut) {
+  start({"json:$.password"});
+  const std::string digests = "Content-Digest: sha-256=:AA==:\r\nContent-MD5: AA==\r\n";
+  const std::string signature = "Signature: s=:AA==:\r\n";
+  EXPECT_EQ(sendAnyhow(post(digests + signature, R"({"password":"secret"})")),
+            post(signature, R"({"password":"redacted"})"));
+  EXPECT_EQ(sendAnyhow(post(digests + signature, R"({"name":"public"})")),
+            post(digests + signature, R"({"name":"public"})"))
+      << "nothing has changed";
+  EXPECT_EQ(sendAnyhow(chunked("Trailer: Repr-Digest\r\n",
+                               "e\r\n{\"password\":1}\r\n0\r\nRepr-Digest: x\r\nT: t\r\n\r\n")),
+            chunked("Trailer: Repr-Digest\r\n", "e\r\n{\"password\":0}\r\n0\r\nT: t\r\n\r\n"));
+  const std::string same = chunked("", "3\r\na=1\r\n0\r\nRepr-Digest: x\r\n\r\n");
+  EXPECT_EQ(sendAnyhow(same), same);
+}
+
+TEST_F(RequestEditorTest, WiderEncodingsOfJsonAreLeftOut) {
+  start({"json:$.password"});
+  const std::string json = R"({"password":"secret"})";
+  const std::string next = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::uint64_t left = 0;
+  for (const dormouse::testing::Wide& wide : dormouse::testing::kWides) {
+    for (const std::string& text : {json, " " + json, "\r\n\t [" + json + "]"}) {
+      for (const std::string& mark : {std::string(), encoded(wide, u"\ufeff")}) {
+        const std::string body = mark + encoded(wide, text);
+        EXPECT_EQ(sendAnyhow(post("", body) + next), next);
+        EXPECT_EQ(sendAnyhow(post("Content-Type: application/json\r\n", body) + next), next);
+        EXPECT_EQ(skipped(Reason::kUnredactable), left += 12);
+      }
+    }
+  }
+}
+
+TEST_F(RequestEditorTest, AHiddenCookieMayGoOnInTheNextField) {
+  start({"cookie:sid"});
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\nCookie: ";
+  EXPECT_EQ(sendAnyhow(get + "b=c; sid=\"se\r\nCookie: cret; x\"; d=e\r\n\r\n"),
+            get + "b=c; sid=redacted\r\nCookie: redacted\r\n\r\n");
+}
+
+/// `count` chunks of one byte each.
+std::string smallChunks(std::size_t count) {
+  std::string chunks;
+  for (std::size_t i = 0; i < count; ++i) chunks += "1\r\nx\r\n";
+  return chunks;
+}
+
+TEST_F(RequestEditorTest, TheChunksOfABatchAreOneCallOfTheSink) {
+  start({"authorization"});
+  const std::string head = chunked("", "");
+  const std::string chunks = smallChunks(1000);
+  EXPECT_EQ(send(head + chunks + "0\r\n\r\n", 500),
+            head + "3e8\r\n" + std::string(1000, 'x') + "\r\n0\r\n\r\n");
+  EXPECT_EQ(sink_->bodyCalls, 1) << "the end of the body with its content";
+
+  // At a batch's end what has come is handed on.
+  TcpClient client;
+  client.client = endpoint("10.1.0.2", 2000);
+  feed(client.syn());
+  feed(client.data(0, head + chunks));
+  EXPECT_EQ(sink_->bodyCalls, 1);
+  flush();
+  EXPECT_EQ(sink_->bodyCalls, 2);
+  EXPECT_TRUE(sink_->live.begin()->second.bytes.ends_with(std::string(1000, 'x') + "\r\n"));
+  flush();
+  EXPECT_EQ(sink_->bodyCalls, 2) << "once";
+
+  // So is what has come of a connection that ends before its request, or another's does.
+  const auto at = static_cast<std::uint32_t>((head + chunks).size());
+  feed(client.data(at, "3\r\nabc\r\n"));
+  TcpClient other;
+  other.client = endpoint("10.1.0.2", 3000);
+  feed(other.syn());
+  feed(other.data(0, head + "3\r\ndef\r\n"));
+  EXPECT_TRUE(sink_->live.begin()->second.bytes.ends_with("3\r\nabc\r\n"));
+  feed(other.fin(static_cast<std::uint32_t>(head.size()) + 8));
+  sink_->settleClosed();
+  EXPECT_EQ(sink_->all.back().bytes, head + "3\r\ndef\r\n");
+}
+
+TEST_F(RequestEditorTest, NoMoreIsGatheredThanItsBound) {
+  start({"authorization"});
+  TcpClient client;
+  feed(client.syn());
+  const std::string text = chunked("", smallChunks(RequestEditor::kGather));
+  constexpr std::size_t kStep = 10'000;
+  for (std::size_t at = 0; at < text.size(); at += kStep) {
+    feed(client.data(static_cast<std::uint32_t>(at), text.substr(at, kStep)));
+  }
+  EXPECT_EQ(sink_->bodyCalls, 1) << "although the batch has not ended";
+  EXPECT_TRUE(sink_->live.begin()->second.bytes.ends_with(
+      "\r\n4000\r\n" + std::string(RequestEditor::kGather, 'x') + "\r\n"));
+}
+
+TEST_F(RequestEditorTest, ARefusalOfWhatWasGatheredEndsTheConnection) {
+  start({"authorization"});
+  const std::string text = chunked("", smallChunks(3));
+  const auto length = static_cast<std::uint32_t>(text.size());
+  std::vector<TcpClient> clients(4);
+  for (TcpClient& client : clients) {
+    client.client = endpoint("10.1.0.1", ++port_);
+    feed(client.syn());
+    feed(client.data(0, text));
+  }
+  sink_->refuseData = Reason::kOverBudget;
+  // The last one's is still gathered; at a batch's end.
+  flush();
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kOverBudget), 1U);
+  EXPECT_EQ(skipped(Reason::kOverBudget), 1U);
+  // By another connection; and by the connection's own end.
+  feed(clients[0].data(length, "1\r\ny\r\n"));
+  feed(clients[1].data(length, "1\r\nz\r\n"));
+  feed(clients[1].rst(length + 6));
+  flush();
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kOverBudget), 3U);
+  // By the request's own end.
+  feed(clients[2].data(length, "1\r\nz\r\n0\r\n\r\n"));
+  flush();
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kOverBudget), 4U);
+  EXPECT_EQ(skipped(Reason::kOverBudget), 3U);
+  EXPECT_EQ(skipped(Reason::kMalformed), 1U) << "the one that was broken off";
+  EXPECT_EQ(ledger().connections.open, 0U);
+  EXPECT_EQ(ledger().requests.open, 0U);
 }
 
 TEST_F(RequestEditorTest, WhatItCannotLookIntoIsLeftOutWhole) {

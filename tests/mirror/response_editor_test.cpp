@@ -67,6 +67,14 @@ TEST_F(ResponseEditorTest, HidesFieldsCookiesAndMembers) {
   }
 }
 
+TEST_F(ResponseEditorTest, LeavesOutDigestsOfABodyThatHasChanged) {
+  const std::string fields = "Repr-Digest: sha-256=:AA==:\r\nETag: \"x\"\r\n";
+  EXPECT_EQ(edit(fields, R"({"token":"abc"})"), Reason::kNone);
+  EXPECT_EQ(sink_.kept.head, "HTTP/1.1 200 Fine\r\nETag: \"x\"\r\n\r\n");
+  EXPECT_EQ(edit(fields, R"({"open":"abc"})"), Reason::kNone);
+  EXPECT_EQ(sink_.kept.head, "HTTP/1.1 200 Fine\r\n" + fields + "\r\n");
+}
+
 TEST_F(ResponseEditorTest, WhatCannotBeLookedIntoIsMissing) {
   struct Case {
     std::string fields;

@@ -81,7 +81,7 @@ class Responses : public ::testing::Test {
     identity.spec.requests = std::move(requests);
     identity.started = clock_.wallNow();
     mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
-                                           [this](SinkListener& listener) {
+                                           headStart_, [this](SinkListener& listener) {
                                              auto sink = std::make_unique<FakeSink>(listener);
                                              sink->takesRaw = takesRaw_;
                                              sink_ = sink.get();
@@ -113,6 +113,7 @@ class Responses : public ::testing::Test {
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
+  http::HeadStart headStart_;
   bool takesRaw_ = false;
   FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
