@@ -14,6 +14,10 @@
 
 namespace dormouse::mirror {
 
+inline std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+
 /// After each packet the ledger must balance.
 class FlowMirrorTest : public ::testing::Test {
  protected:
@@ -44,10 +48,6 @@ class FlowMirrorTest : public ::testing::Test {
     const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
     mirror_->beginBatch(clock_.now());
     mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
-  }
-
-  static std::string get(const std::string& path) {
-    return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
   }
 
   /// A request of a connection of which nothing was captured before.
