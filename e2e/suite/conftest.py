@@ -12,7 +12,8 @@ from harness import manifests
 
 # Values of the suite: defaults but for what its cases need. Push mirrors are off until an admin
 # names networks, missed pods are not counted and ephemeral containers are not allowed by default.
-VALUES = ("--set-json", 'sidecar.ceilings.allowTo=["0.0.0.0/0"]',
+# maxTtl is a ceiling that no case comes near, unless it is about ceilings: 8h is the default.
+VALUES = ("--set", "sidecar.ceilings.maxTtl=7h", "--set-json", 'sidecar.ceilings.allowTo=["0.0.0.0/0"]',
           "--set", "missedPods.enabled=true", "--set", "logLevel=debug",
           "--set", "developerRole.ephemeralContainers=true")
 

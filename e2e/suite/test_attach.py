@@ -1,13 +1,15 @@
 """A pod that is already running: the agent as an ephemeral container, and what it leaves behind."""
 
-import hashlib
 import json
 import os
 import signal
+import time
 
 import pytest
 
-from harness import manifests, node, ways
+import ways
+from harness import manifests, node
+from harness.agents import flag, kept_token, sha256
 from harness.cluster import ENFORCE
 from harness.developer import developer
 from harness.local_program import LocalProgram
@@ -18,8 +20,7 @@ from harness.target import Client, make_pods
 STARTED = ": port 8080 to 127.0.0.1:"
 IDLE = ("--exit-when-idle", "4s")
 # What the table says, as rules of a Role; and the same without the one right that matters.
-RULES = [{"apiGroups": [""], "resources": [resource], "verbs": [verb]}
-         for verb, resource in sorted(ways.rights("ephemeral"))]
+RULES = ways.rules("ephemeral")[None]
 FEWER = [rule for rule in RULES if rule["resources"] != ["pods/ephemeralcontainers"]]
 
 
@@ -46,10 +47,6 @@ def agents(target):
     return [(each, states.get(each.name)) for each in pod.spec.ephemeral_containers or []]
 
 
-def flag(container, name):
-    return next(each.split("=", 1)[1] for each in container.args if each.startswith(f"--{name}="))
-
-
 def mirror_text(who, *arguments, check=True, code=0, seconds=60):
     done = run("kubectl", "mirror", *arguments, env=who.environment, check=False, seconds=seconds)
     text = done.stdout + done.stderr
@@ -69,12 +66,17 @@ def app_process(target):
     return node.processes(target.fresh(), "app")[0]
 
 
+@ways.states("ephemeral", "command", "`kubectl mirror attach pod/NAME 8080:3000`")
+@ways.states("ephemeral", "rights", "`get pods`, `list pods`, `create pods/portforward`, "
+             "`update pods/ephemeralcontainers`")
+@ways.states("ephemeral", "token", "its SHA-256 is in the pod's description")
+@ways.states("ephemeral", "stays behind", "the ended container's description")
 def test_a_thousand_requests_byte_for_byte_and_nothing_is_left(installed, plain, dev, on_node):
     """The target is an image from scratch: neither a shell nor a library is in it."""
     target, client = plain
     before, restarts = len(target.connections()), target.restarts()
     with LocalProgram() as program, \
-            kubectl_mirror(dev, "attach", "pod/app", f"8080:{program.port}", *IDLE) as mirror:
+            kubectl_mirror(dev, *ways.command("ephemeral", "app", program.port), *IDLE) as mirror:
         mirror.said(STARTED, seconds=60)
         container, state = agents(target)[-1]
         assert state.running
@@ -89,13 +91,8 @@ def test_a_thousand_requests_byte_for_byte_and_nothing_is_left(installed, plain,
     # Nothing of the target's is in it; of the token, its hash alone.
     assert not container.env and not container.env_from and not container.volume_mounts
     assert not container.resources.requests and not container.resources.limits
-    kept, = os.listdir(os.path.join(dev.environment["XDG_STATE_HOME"], "dormouse/agents"))
-    path = os.path.join(dev.environment["XDG_STATE_HOME"], "dormouse/agents", kept)
-    assert os.stat(path).st_mode & 0o777 == 0o600
-    with open(path) as file:
-        token = json.load(file)["token"]
-    assert flag(container, "token-sha256").split("=")[1] == \
-        hashlib.sha256(token.encode()).hexdigest()
+    token = kept_token(dev)
+    assert flag(container, "token-sha256").split("=")[1] == sha256(token)
     assert token not in json.dumps(installed.core.api_client.sanitize_for_serialization(target.fresh()))
     assert token not in text
 
@@ -103,13 +100,29 @@ def test_a_thousand_requests_byte_for_byte_and_nothing_is_left(installed, plain,
     assert node.packet_sockets(app_process(target)) == 0
     assert not node.processes(target.fresh(), container.name)
     assert target.restarts() == restarts
+    left, state = agents(target)[-1]
+    assert left.name == container.name and state.terminated
 
 
+@ways.states("ephemeral", "token", "made for this agent alone")
+def test_each_agent_has_a_token_of_its_own(plain, dev):
+    target, _ = plain
+    tokens = []
+    for _ in range(2):
+        mirror_text(dev, "attach", "pod/app", *IDLE)
+        tokens.append(kept_token(dev))
+        assert flag(agents(target)[-1][0], "token-sha256").split("=")[1] == sha256(tokens[-1])
+        await_end(target)
+        # The file goes once the agent is seen to have ended.
+        assert "no agent runs" in mirror_text(dev, "list")
+    assert tokens[0] != tokens[1]
+
+
+@ways.states("ephemeral", "capabilities", "`NET_RAW`")
 def test_its_process_has_the_capability_that_the_table_names(plain, dev, on_node):
     target, _ = plain
     mirror_text(dev, "attach", "pod/app", *IDLE)
     container = agents(target)[-1][0]
-    assert ways.claims("ephemeral")["capabilities"].startswith("`NET_RAW`")
     assert container.security_context.capabilities.drop == ["ALL"]
     for pid in node.processes(target.fresh(), container.name):
         fields = node.fields(pid)
@@ -118,6 +131,48 @@ def test_its_process_has_the_capability_that_the_table_names(plain, dev, on_node
         assert fields["NoNewPrivs"] == "1"
         assert set(fields["Uid"].split()) == {"65532"}
     await_end(target)
+
+
+@ways.states("ephemeral", "memory", "the pod's: a budget of 32 MiB, at most two mirrors")
+def test_it_has_no_memory_of_its_own_and_two_mirrors_at_most(plain, dev):
+    target, _ = plain
+    mirror_text(dev, "attach", "pod/app", "--exit-when-idle", "20s")
+    container = agents(target)[-1][0]
+    assert not container.resources.requests and not container.resources.limits
+    assert flag(container, "memory-budget") == "32MiB"
+    with LocalProgram() as program:
+        mapping = ("pod/app", f"8080:{program.port}")
+        with kubectl_mirror(dev, *mapping) as first, kubectl_mirror(dev, *mapping) as second:
+            first.said(STARTED)
+            second.said(STARTED)
+            assert "all 2 mirrors of this pod are in use" in mirror_text(dev, *mapping, code=3)
+            assert first.interrupt() == second.interrupt() == 0
+    await_end(target, seconds=60)
+
+
+@ways.states("ephemeral", "admin's ceilings", "do not hold")
+def test_an_admins_ceiling_does_not_bind_it(plain, dev):
+    """The chart's --max-ttl=7h, which binds the injected agents of the same installation."""
+    target, _ = plain
+    with LocalProgram() as program, kubectl_mirror(
+            dev, "attach", "pod/app", f"8080:{program.port}", *IDLE, "--ttl", "421m") as mirror:
+        mirror.said(STARTED, seconds=60)
+        assert mirror.interrupt() == 0, mirror.text()
+    await_end(target)
+
+
+@ways.states("ephemeral", "ends", "without a mirror for 30 s")
+def test_it_ends_by_itself_after_the_time_that_the_table_names(plain, dev):
+    target, _ = plain
+    idle = ways.idle_seconds("ephemeral")
+    with LocalProgram() as program, \
+            kubectl_mirror(dev, "attach", "pod/app", f"8080:{program.port}") as mirror:
+        mirror.said(STARTED, seconds=60)
+        assert flag(agents(target)[-1][0], "exit-when-idle") == f"{idle}s"
+        asked = time.monotonic()
+        assert mirror.interrupt() == 0, mirror.text()
+    await_end(target, seconds=idle + 30)
+    assert time.monotonic() - asked >= idle
 
 
 def test_it_is_used_again_listed_mirrored_and_detached(plain, dev):
@@ -187,6 +242,7 @@ def test_two_containers(installed, plain, dev):
     assert "used again" in said or "no container third" in said
 
 
+@ways.states("ephemeral", "stays behind", "until the pod goes")
 def test_a_pod_that_is_replaced_meanwhile(installed, plain, dev):
     target, client = plain
     pod = manifests.pod("brief", labels={})
@@ -240,10 +296,11 @@ def test_the_charts_role_is_enough_once_it_is_told(installed, plain, tmp_path):
     await_end(target)
 
 
-@pytest.mark.parametrize("level, admitted", [("baseline", True), ("restricted", False)])
-def test_pod_security_is_asked(installed, tmp_path, level, admitted):
-    claimed = ways.claims("ephemeral")["Pod Security"]
-    assert (level in claimed) == admitted and "privileged" in claimed
+@ways.states("ephemeral", "Pod Security", "privileged, baseline")
+@ways.states("ephemeral", "capabilities", "under baseline those of the runtime")
+@pytest.mark.parametrize("level", ["privileged", "baseline", "restricted"])
+def test_pod_security_is_asked(installed, tmp_path, level):
+    admitted = level in ways.levels("ephemeral")
     with installed.namespace(f"attach-{level}", {ENFORCE: level}, tokens=False) as namespace, \
             developer(installed, namespace, tmp_path, rules=RULES) as dev:
         target, _ = make_pods(installed, namespace, manifests.pod("app", labels={}), Client.manifest())
@@ -257,7 +314,8 @@ def test_pod_security_is_asked(installed, tmp_path, level, admitted):
         with LocalProgram() as program, \
                 kubectl_mirror(dev, "attach", "pod/app", f"8080:{program.port}", *IDLE) as mirror:
             mirror.said(STARTED, seconds=60)
-            assert agents(target)[0][0].security_context.capabilities is None
+            capabilities = agents(target)[0][0].security_context.capabilities
+            assert (capabilities is None) == (level == "baseline"), capabilities
             Client(installed, namespace).load(target, 100)
             wait_until(lambda: len(program.connections()) == 10, "all connections came", 20)
             assert mirror.interrupt() == 0, mirror.text()

@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 
+import ways
 from harness import manifests
 from harness.cluster import is_ready
+from harness.developer import developer
 from harness.local_program import LocalProgram
 from harness.mirror import kubectl_mirror
 from harness.run import run, wait_until
@@ -32,6 +34,7 @@ def test_ten_requests_reach_the_local_program(installed, pair):
     assert ended["verdict"] == "5 of 5 connections delivered"
 
 
+@ways.states("injected", "token", "of the Secret `dormouse`")
 def test_curl_wakes_and_a_thousand_requests_arrive_byte_for_byte(installed, pair):
     target, client = pair
     before = len(target.connections())
@@ -70,12 +73,16 @@ def test_kubectl_finds_the_plugin(installed):
     assert "kubectl mirror" in installed.kubectl("mirror", "--help").stdout
 
 
-def test_kubectl_mirror_by_pod(installed, pair):
+@ways.states("injected", "command", "`kubectl mirror pod/NAME 8080:3000`")
+@ways.states("injected", "rights", "`get pods`, `list pods`, `create pods/portforward`, `get secrets`")
+@ways.states("injected", "stays behind", "the agent, asleep")
+def test_kubectl_mirror_by_pod(installed, pair, tmp_path):
+    """As the table has it, by somebody with the rights that it names and no other."""
     target, client = pair
     before = len(target.connections())
-    with LocalProgram() as program, \
-            kubectl_mirror(installed, f"pod/{target.name}", f"8080:{program.port}",
-                           "-n", target.namespace, *AS) as mirror:
+    with developer(installed, target.namespace, tmp_path, rules=ways.rules("injected")[None]) as dev, \
+            LocalProgram() as program, \
+            kubectl_mirror(dev, *ways.command("injected", target.name, program.port), *AS) as mirror:
         mirror.said(STARTED)
         client.load(target, 1000)
         wait_until(lambda: len(program.connections()) == 100, "all connections came", 20)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+import ways
 from harness import manifests, node
-from harness.cluster import INJECTION, ENFORCE
+from harness.cluster import ENFORCE, INJECTION, RELEASE, SPACE
 from harness.target import make_pods
 from harness.sidecar import Refused
 
@@ -49,6 +50,7 @@ def test_the_status_annotation_says_what_was_done(target):
                       "controlPort": 4747}
 
 
+@ways.states("injected", "capabilities", "`NET_RAW`")
 def test_it_is_not_root_and_has_net_raw_only(target, on_node):
     for pid in node.sidecar_processes(target.pod):
         status = node.fields(pid)
@@ -58,6 +60,25 @@ def test_it_is_not_root_and_has_net_raw_only(target, on_node):
         assert int(status["CapEff"], 16) == int(status["CapAmb"], 16) == 0
         assert status["NoNewPrivs"] == "1"
         assert status["Seccomp"] == "2"
+
+
+@ways.states("injected", "memory", "a limit of its own")
+def test_its_memory_has_a_limit_of_its_own(target, installed):
+    """The chart's, while the app's container, which asked for nothing, has none."""
+    values = json.loads(installed.helm("get", "values", RELEASE, "--all", "--namespace", SPACE,
+                                       "--output", "json").stdout)
+    wanted = values["sidecar"]["resources"]["limits"]["memory"]
+    assert target.pod.spec.init_containers[0].resources.limits["memory"] == wanted
+    assert not target.pod.spec.containers[0].resources.limits
+
+
+@ways.states("injected", "admin's ceilings", "hold")
+def test_no_request_lifts_an_admins_ceiling(target):
+    with target.sidecar() as sidecar:
+        with pytest.raises(Refused, match="ttl 7h1m is above the maximum of 7h") as refused:
+            sidecar.wake("192.0.2.1:9", ttl="421m")
+        assert refused.value.status == 400
+        assert sidecar.status()["state"] == "asleep"
 
 
 def test_its_root_is_read_only(target, on_node):

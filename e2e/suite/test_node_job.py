@@ -2,16 +2,20 @@
 
 import json
 import os
+import time
 
 import kubernetes
 import pytest
 
+import ways
 from conftest import VALUES, install
 from harness import manifests, node
+from harness.agents import flag, kept_token, sha256
 from harness.cluster import ENFORCE
+from harness.developer import User
 from harness.local_program import LocalProgram
 from harness.mirror import kubectl_mirror
-from harness.node_job import SPACE, NodeJobs, changed
+from harness.node_job import SPACE, NodeJobs, allowed, changed
 from harness.run import wait_until
 from harness.target import Client, make_pods
 
@@ -54,18 +58,7 @@ def pods(installation, place):
 
 @pytest.fixture(scope="module")
 def as_ana(installation, tmp_path_factory):
-    """The cluster as ana sees it."""
-    text = installation.kubectl("config", "view", "--raw", "--flatten", "--output", "json").stdout
-    config = json.loads(text)
-    for each in config["users"]:
-        each["user"]["as"] = "ana"
-    path = tmp_path_factory.mktemp("ana") / "config"
-    path.write_text(json.dumps(config))
-
-    class AsAna:
-        environment = dict(installation.environment, KUBECONFIG=str(path),
-                           XDG_STATE_HOME=str(path.parent))
-    return AsAna
+    return User(installation, "ana", tmp_path_factory.mktemp("ana"))
 
 
 def attach(as_ana, target, *more):
@@ -91,6 +84,8 @@ def test_the_ephemeral_way_is_refused_there(as_ana, pods, installation):
     wait_until(refused, "Pod Security refuses the ephemeral container", 20)
 
 
+@ways.states("node Job", "ends", "with the client that made it")
+@ways.states("node Job", "stays behind", "nothing")
 def test_a_thousand_requests_byte_for_byte_and_nothing_stays(as_ana, jobs, pods):
     target, client = pods
     before, described = len(target.connections()), target.fresh().spec.to_dict()
@@ -107,10 +102,63 @@ def test_a_thousand_requests_byte_for_byte_and_nothing_stays(as_ana, jobs, pods)
     assert target.restarts() == {"app": 0}
 
 
+@ways.states("node Job", "command", "`kubectl mirror attach --node pod/NAME 8080:3000`")
+@ways.states("node Job", "rights", "`get pods`, `create pods/portforward`; in the namespace `dormouse-node`: "
+             "`get configmaps`, `create jobs`, `get jobs`, `delete jobs`, `list pods`")
+@ways.states("node Job", "Pod Security", "privileged, baseline, restricted")
+@pytest.mark.parametrize("level", ways.levels("node Job"))
+def test_with_the_rights_of_the_table_alone(installation, jobs, tmp_path, level):
+    with installation.namespace(f"node-job-{level}", {ENFORCE: level}, tokens=False) as name, \
+            allowed(installation, "dan", name, ways.rules("node Job")):
+        target, _ = make_pods(installation, name, manifests.pod("app", labels={}), Client.manifest())
+        with LocalProgram() as program, kubectl_mirror(
+                User(installation, "dan", tmp_path), *ways.command("node Job", "app", program.port),
+                "-n", name) as mirror:
+            mirror.said(STARTED, seconds=90)
+            Client(installation, name).load(target, 20)
+            wait_until(lambda: len(program.connections()) == 2, "all connections came", 20)
+            assert mirror.interrupt() == 0, mirror.text()
+            assert program.digests() == target.digests()
+        wait_until(jobs.clean, "the Job and its pod are gone", 20)
+
+
+@ways.states("node Job", "memory", "a limit of its own, outside of the pod")
+@ways.states("node Job", "token", "made for this agent alone; its SHA-256 is in the Job")
+def test_its_memory_and_its_token_are_its_own(as_ana, jobs, pods):
+    target, tokens = pods[0], []
+    for _ in range(2):
+        with LocalProgram() as program, attach(as_ana, target, f"8080:{program.port}") as mirror:
+            mirror.said(STARTED, seconds=90)
+            job, = jobs.jobs()
+            container, = job.spec.template.spec.containers
+            tokens.append(kept_token(as_ana))
+            assert flag(container, "token-sha256").split("=")[1] == sha256(tokens[-1])
+            assert container.resources.limits["memory"] == jobs.limits()["memory"]
+            assert jobs.pods()[0].metadata.uid != target.pod.metadata.uid
+            assert mirror.interrupt() == 0, mirror.text()
+        wait_until(jobs.clean, "the Job and its pod are gone", 20)
+    assert tokens[0] != tokens[1]
+
+
+@ways.states("node Job", "admin's ceilings", "hold")
+def test_no_request_lifts_an_admins_ceiling(as_ana, jobs, pods):
+    with attach(as_ana, pods[0], "8080:3000", "--ttl", "421m") as mirror:
+        assert mirror.end(90) == 3, mirror.text()
+        assert "ttl 7h1m is above the maximum of 7h" in mirror.text()
+    wait_until(jobs.clean, "the Job and its pod are gone", IDLE + TTL + 60)
+
+
+@ways.states("node Job", "capabilities", "`NET_RAW`")
+@ways.states("node Job", "capabilities", "until it has entered also `SYS_PTRACE`, `SYS_ADMIN`, `SETUID`, "
+             "`SETGID`, `SETPCAP`, as uid 0 of the node")
 def test_one_right_is_left(as_ana, jobs, pods, on_node):
     target = pods[0]
     with LocalProgram() as program, attach(as_ana, target, f"8080:{program.port}") as mirror:
         mirror.said(STARTED, seconds=90)
+        spec = jobs.pods()[0].spec
+        assert set(spec.containers[0].security_context.capabilities.add) == \
+            ways.capabilities(ways.cell("node Job", "capabilities"))
+        assert spec.security_context.run_as_user == 0 and spec.host_users is not False
         found = node.processes(jobs.pods()[0], "dormouse")
         assert len(found) == 2, found
         theirs = os.stat(f"/proc/{node.processes(target.fresh(), 'app')[0]}/ns/net").st_ino
@@ -137,6 +185,21 @@ def test_a_killed_client_leaves_nothing(as_ana, jobs, pods):
     wait_until(jobs.clean, "the Job and its pod are gone after the idle time", IDLE + TTL + 60)
 
 
+@ways.states("node Job", "ends", "without a mirror for 30 s")
+def test_it_ends_by_itself_after_the_time_that_the_table_names(as_ana, jobs, pods):
+    target, idle = pods[0], ways.idle_seconds("node Job")
+    with LocalProgram() as program, kubectl_mirror(
+            as_ana, "attach", "--node", f"pod/{target.name}", f"8080:{program.port}",
+            "-n", target.namespace) as mirror:
+        mirror.said(STARTED, seconds=90)
+        assert flag(jobs.jobs()[0].spec.template.spec.containers[0], "exit-when-idle") == f"{idle}s"
+        killed = time.monotonic()
+        mirror.kill()
+    wait_until(jobs.clean, "the Job and its pod are gone after the idle time", idle + TTL + 60)
+    assert time.monotonic() - killed >= idle
+
+
+@ways.states("node Job", "ends", "with the container that it entered")
 def test_the_job_ends_with_its_target(installation, as_ana, jobs, place):
     target, = make_pods(installation, place, manifests.pod("short", labels={}))
     with LocalProgram() as program, attach(as_ana, target, f"8080:{program.port}") as mirror:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+import ways
 from harness import manifests
 from harness.cluster import ENFORCE, INJECTION, is_ready
 from harness.local_program import LocalProgram
@@ -47,6 +48,7 @@ def test_pods_are_created_and_run(target_in, level):
     target_in(level)
 
 
+@ways.states("injected", "capabilities", "under baseline those of the runtime")
 @pytest.mark.parametrize("level, profile, capabilities", [
     ("privileged", "privileged", {"add": ["NET_RAW"], "drop": ["ALL"]}),
     ("baseline", "baseline", None),
@@ -71,7 +73,8 @@ def test_a_restricted_namespace_is_told_that_nothing_is_injected(target_in, spac
         spaces[1]
 
 
-@pytest.mark.parametrize("level", ["privileged", "baseline", None])
+@ways.states("injected", "Pod Security", "privileged, baseline")
+@pytest.mark.parametrize("level", [*ways.levels("injected"), None])
 def test_it_wakes_there(installed, target_in, level):
     target, client = target_in(level)
     with LocalProgram("0.0.0.0") as program, target.sidecar() as sidecar:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import ways
 from harness import manifests
 from harness.cluster import is_ready
 from harness.manifests import pod_spec, template
@@ -56,6 +57,7 @@ def sidecar_ended(pod):
     return status.state.terminated and status.state.terminated.exit_code == 0
 
 
+@ways.states("injected", "ends", "with the pod")
 def test_a_job_completes(workloads, space):
     wait_until(lambda: workloads.batch.read_namespaced_job("job", space).status.succeeded == 1,
                "the Job has succeeded", 60)

@@ -30,6 +30,8 @@ FramesSink::FramesSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
     : listener_(listener),
       options_(options),
       buffer_(loop, std::move(socket), options.budget, [this] { progress(); }),
+      heartbeat_(buffer_, options.heartbeat),
+      fates_(listener),
       reserve_(buffer_.budget()) {
   wire::appendMagic(*buffer_.room(wire::kFramesMagic.size()));
 }
@@ -112,7 +114,7 @@ void FramesSink::endRequest(mirror::RequestId id, std::span<const http::HeaderFi
   if (slot.shed.erase(id.number) != 0) {
     fate = buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
   }
-  closing_.push_back(Closing{buffer_.appended(), id, Kind::kRequest, fate});
+  fates_.onceWritten(buffer_.appended(), {Fates::Kind::kRequest, id, fate});
 }
 
 void FramesSink::cancelRequest(mirror::RequestId id, Reason reason) {
@@ -177,7 +179,7 @@ Reason FramesSink::response(const mirror::ResponseInfo& info) {
   if (out == nullptr) return buffer_.gone() ? Reason::kSinkClosed : Reason::kOverBudget;
   appendResponse(info, place, *out);
   if (response != nullptr) {
-    closing_.push_back(Closing{buffer_.appended(), {}, Kind::kResponse});
+    fates_.onceWritten(buffer_.appended(), {Fates::Kind::kResponse, {}});
   }
   return Reason::kNone;
 }
@@ -206,7 +208,7 @@ void FramesSink::close(mirror::ConnectionHandle handle, Reason reason, bool rese
   if (reason == Reason::kNone) {
     owed.handle = handle;
   } else {
-    cut_.emplace_back(handle, reason);
+    fates_.soon({Fates::Kind::kConnection, {handle, 0}, reason});
   }
   sendClose(owed);
 }
@@ -229,7 +231,7 @@ bool FramesSink::appendClose(const Owed& owed) {
   }
   wire::appendClose(*out, owed.frame);
   if (owed.handle) {
-    closing_.push_back(Closing{buffer_.appended(), {*owed.handle, 0}, Kind::kConnection});
+    fates_.onceWritten(buffer_.appended(), {Fates::Kind::kConnection, {*owed.handle, 0}});
   }
   return true;
 }
@@ -237,18 +239,13 @@ bool FramesSink::appendClose(const Owed& owed) {
 TimePoint FramesSink::flush(TimePoint now) {
   progress();
   if (done()) return TimePoint::max();
-  if (buffer_.written() != writtenBefore_) {
-    writtenBefore_ = buffer_.written();
-    lastWrite_ = now;
-  } else if (buffer_.empty() && now - lastWrite_ >= options_.heartbeat) {
+  if (heartbeat_.due(now)) {
     buffer_.trim();
     wire::appendHeartbeat(*buffer_.room(kHeartbeatRoom));
     progress();
-    writtenBefore_ = buffer_.written();
-    lastWrite_ = now;
+    heartbeat_.noteWrite(now);
   }
-  // A reader that is behind needs no heartbeat, and its socket says when it is ready.
-  return buffer_.empty() ? lastWrite_ + options_.heartbeat : TimePoint::max();
+  return heartbeat_.next();
 }
 
 void FramesSink::progress() {
@@ -270,12 +267,7 @@ void FramesSink::progress() {
 }
 
 void FramesSink::settle() {
-  while (!closing_.empty() && closing_.front().end <= buffer_.written()) {
-    const Closing closing = closing_.front();
-    closing_.pop_front();
-    tell(closing, closing.fate);
-  }
-  for (const auto& [handle, reason] : std::exchange(cut_, {})) listener_.onSettled(handle, reason);
+  fates_.tellUpTo(buffer_.written());
   if (!buffer_.gone() || goneTold_) return;
   goneTold_ = true;
   settleRest(Reason::kSinkClosed);
@@ -283,20 +275,8 @@ void FramesSink::settle() {
   listener_.onSinkGone("reader gone");
 }
 
-void FramesSink::tell(const Closing& closing, Reason fate) {
-  if (closing.kind == Kind::kResponse) {
-    listener_.onResponseSettled(fate);
-  } else if (closing.kind == Kind::kConnection) {
-    listener_.onSettled(closing.id.connection, fate);
-  } else {
-    listener_.onRequestSettled(closing.id, fate);
-  }
-}
-
 void FramesSink::settleRest(Reason whileOpen) {
-  for (const Closing& closing : std::exchange(closing_, {})) {
-    tell(closing, closing.fate == Reason::kNone ? Reason::kSinkClosed : closing.fate);
-  }
+  fates_.tellRest();
   for (Owed& owed : owed_) {
     if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
       listener_.onSettled(*handle, Reason::kSinkClosed);

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "mirror/sink.h"
+#include "sink/fates.h"
+#include "sink/heartbeat.h"
 #include "sink/request_reserve.h"
 #include "sink/stream_buffer.h"
 #include "wire/frames.h"
@@ -67,15 +69,6 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   using RequestName = std::pair<std::uint64_t, std::uint32_t>;
   static constexpr std::size_t kMostAwaited = 16384;  // About 1 MiB.
   static constexpr std::size_t kMostEarly = 1024;
-  enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
-  /// A connection that came to its own end, a request, or a response: has that fate once written()
-  /// has reached `end`.
-  struct Closing {
-    std::uint64_t end;
-    mirror::RequestId id;
-    Kind kind;
-    Reason fate = Reason::kNone;
-  };
   /// A close record, or a request's kCancel, for which there was no room. `handle`: to be delivered
   /// thereby, if at all.
   struct Owed {
@@ -102,23 +95,20 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   void progress();
   void settle();
   void settleRest(Reason whileOpen);
-  void tell(const Closing& closing, Reason fate);
 
   mirror::SinkListener& listener_;
   const StreamOptions options_;
   StreamBuffer buffer_;
+  Heartbeat heartbeat_;
+  Fates fates_;
   RequestReserve reserve_;
   std::vector<Slot> slots_;
   /// Where in its connection each request stands whose response will come, at most kMostAwaited.
   std::map<RequestName, std::uint32_t> positions_;
   std::set<RequestName> early_;  // Answered before they began here: an editor held them.
   std::uint64_t lastStream_ = 0;
-  std::deque<Closing> closing_;
   std::deque<Owed> owed_;
-  std::vector<std::pair<mirror::ConnectionHandle, Reason>> cut_;  // Settled, not yet told.
-  std::string ledger_;                                            // The last record, until sent.
-  std::uint64_t writtenBefore_ = 0;                               // As of lastWrite_.
-  TimePoint lastWrite_{};
+  std::string ledger_;  // The last record, until sent.
   bool finishing_ = false;
   bool closed_ = false;
   bool goneTold_ = false;

@@ -11,6 +11,8 @@ RequestSink::RequestSink(EventLoop& loop, std::unique_ptr<StreamSocket> socket,
       format_(std::move(format)),
       options_(options),
       buffer_(loop, std::move(socket), options.budget / 2, [this] { progress(); }),
+      heartbeat_(buffer_, options.heartbeat),
+      fates_(listener),
       collecting_(options.budget / 2) {}
 
 Reason RequestSink::open(mirror::ConnectionHandle handle, const mirror::ConnectionInfo& info) {
@@ -47,7 +49,7 @@ Reason RequestSink::response(const mirror::ResponseInfo& info) {
   if (buffer_.gone()) return Reason::kSinkClosed;
   if (!append(format_->response(info))) return Reason::kOverBudget;
   if (info.response != nullptr) {
-    endings_.push_back({buffer_.appended(), {}, Reason::kNone, Kind::kResponse});
+    fates_.onceWritten(buffer_.appended(), {Fates::Kind::kResponse, {}});
   }
   if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
   return Reason::kNone;
@@ -68,7 +70,7 @@ void RequestSink::payOwed() {
     auto* const out = buffer_.room(first.line.size());
     if (out == nullptr) return;
     out->insert(out->end(), first.line.begin(), first.line.end());
-    if (first.handle) endings({*first.handle, 0}, Reason::kNone, Kind::kConnection, true);
+    if (first.handle) settles({Fates::Kind::kConnection, {*first.handle, 0}}, true);
     owed_.pop_front();
   }
 }
@@ -126,7 +128,7 @@ void RequestSink::endRequest(mirror::RequestId id, std::span<const http::HeaderF
     }
   }
   slot.requests.erase(id.number);
-  endings(id, fate, Kind::kRequest, fate == Reason::kNone);
+  settles({Fates::Kind::kRequest, id, fate}, fate == Reason::kNone);
 }
 
 void RequestSink::cancelRequest(mirror::RequestId id, Reason) {
@@ -142,12 +144,13 @@ void RequestSink::close(mirror::ConnectionHandle handle, Reason reason, bool res
   dropAll(slot);
   slot.open = false;
   const bool waits = slot.end > buffer_.written();
-  if (!slot.raw) return endings({handle, 0}, reason, Kind::kConnection, waits);
+  const Fates::Fate fate{Fates::Kind::kConnection, {handle, 0}, reason};
+  if (!slot.raw) return settles(fate, waits);
   Owed owed{format_->close(slot.number, reason, reset), std::nullopt};
   if (reason == Reason::kNone) {
     owed.handle = handle;
   } else {
-    endings({handle, 0}, reason, Kind::kConnection, waits);
+    settles(fate, waits);
   }
   owed_.push_back(std::move(owed));
   payOwed();
@@ -163,33 +166,27 @@ void RequestSink::dropAll(Slot& slot) {
   slot.requests.clear();
 }
 
-void RequestSink::endings(mirror::RequestId id, Reason fate, Kind kind, bool waits) {
-  const Ending ending{buffer_.appended(), id, fate, kind};
+void RequestSink::settles(const Fates::Fate& fate, bool waits) {
   if (waits) {
-    endings_.push_back(ending);
+    fates_.onceWritten(buffer_.appended(), fate);
   } else {
-    known_.push_back(ending);
+    fates_.soon(fate);
   }
 }
 
 TimePoint RequestSink::flush(TimePoint now) {
   progress();
   if (done()) return TimePoint::max();
-  if (buffer_.written() != writtenBefore_) {
-    writtenBefore_ = buffer_.written();
-    lastWrite_ = now;
-  } else if (buffer_.empty() && now - lastWrite_ >= options_.heartbeat) {
+  if (heartbeat_.due(now)) {
     buffer_.trim();
     const std::string_view beat = format_->heartbeat();
     if (auto* const out = beat.empty() ? nullptr : buffer_.room(beat.size())) {
       out->insert(out->end(), beat.begin(), beat.end());
     }
     progress();
-    writtenBefore_ = buffer_.written();
-    lastWrite_ = now;
+    heartbeat_.noteWrite(now);
   }
-  // A reader that is behind needs no heartbeat, and its socket says when it is ready.
-  return buffer_.empty() ? lastWrite_ + options_.heartbeat : TimePoint::max();
+  return heartbeat_.next();
 }
 
 void RequestSink::progress() {
@@ -211,32 +208,15 @@ void RequestSink::progress() {
 }
 
 void RequestSink::settle() {
-  while (!endings_.empty() && endings_.front().end <= buffer_.written()) {
-    const Ending ending = endings_.front();
-    endings_.pop_front();
-    tell(ending, ending.fate);
-  }
-  for (const Ending& ending : std::exchange(known_, {})) tell(ending, ending.fate);
+  fates_.tellUpTo(buffer_.written());
   if (!buffer_.gone() || goneTold_) return;
   goneTold_ = true;
   settleRest(Reason::kSinkClosed);
   listener_.onSinkGone("reader gone");
 }
 
-void RequestSink::tell(const Ending& ending, Reason fate) {
-  if (ending.kind == Kind::kResponse) {
-    listener_.onResponseSettled(fate);
-  } else if (ending.kind == Kind::kConnection) {
-    listener_.onSettled(ending.id.connection, fate);
-  } else {
-    listener_.onRequestSettled(ending.id, fate);
-  }
-}
-
 void RequestSink::settleRest(Reason whileOpen) {
-  for (const Ending& ending : std::exchange(endings_, {})) {
-    tell(ending, ending.fate == Reason::kNone ? Reason::kSinkClosed : ending.fate);
-  }
+  fates_.tellRest();
   for (Owed& owed : owed_) {
     if (const auto handle = std::exchange(owed.handle, std::nullopt)) {
       listener_.onSettled(*handle, Reason::kSinkClosed);

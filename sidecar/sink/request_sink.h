@@ -16,7 +16,9 @@
 
 #include "mirror/budget.h"
 #include "mirror/sink.h"
+#include "sink/fates.h"
 #include "sink/frames_sink.h"
+#include "sink/heartbeat.h"
 #include "sink/request_format.h"
 #include "sink/stream_buffer.h"
 
@@ -69,15 +71,6 @@ class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
     bool open = false;
     bool raw = false;  // Its `open` line is written.
   };
-  enum class Kind : std::uint8_t { kConnection, kRequest, kResponse };
-  /// A request or a connection whose fate is `fate` once written() has reached `end`. Only for
-  /// those that have bytes waiting: so the buffer's limit is theirs, too.
-  struct Ending {
-    std::uint64_t end;
-    mirror::RequestId id;
-    Reason fate;
-    Kind kind;
-  };
   /// The last line of a connection, for which there was no room. `handle`: its fate, if it is to be
   /// told once the line is written.
   struct Owed {
@@ -95,25 +88,23 @@ class RequestSink final : public mirror::Sink, private mirror::ResponseIntake {
 
   void drop(Collected& request);
   void dropAll(Slot& slot);
-  void endings(mirror::RequestId id, Reason fate, Kind kind, bool waits);
+  /// `waits`: bytes of it are on their way to the socket.
+  void settles(const Fates::Fate& fate, bool waits);
   void progress();
   void settle();
-  void tell(const Ending& ending, Reason fate);
   void settleRest(Reason whileOpen);
 
   mirror::SinkListener& listener_;
   const std::unique_ptr<RequestFormat> format_;
   const StreamOptions options_;
   StreamBuffer buffer_;
+  Heartbeat heartbeat_;
+  Fates fates_;
   mirror::Budget collecting_;
   std::vector<Slot> slots_;
   std::uint64_t lastNumber_ = 0;
-  std::deque<Ending> endings_;
-  std::vector<Ending> known_;  // Whose fate is known, but not told until the batch's end.
   std::deque<Owed> owed_;
-  std::string ending_;               // The last words, until there is room for them.
-  std::uint64_t writtenBefore_ = 0;  // As of lastWrite_.
-  TimePoint lastWrite_{};
+  std::string ending_;  // The last words, until there is room for them.
   bool finishing_ = false;
   bool closed_ = false;
   bool goneTold_ = false;

@@ -109,6 +109,12 @@ TEST(Admission, WhatTheAdministratorHidesIsHiddenInEveryMirror) {
   EXPECT_EQ(admitSpec(settings, onPort(80)).requests.percent, 10);
 }
 
+void expectForbidden(const Settings& settings, const wire::MirrorSpec& spec, const char* key) {
+  const Problem problem = refusalOf(settings, spec);
+  EXPECT_EQ(problem.status(), 403);
+  EXPECT_EQ(problem.key(), key);
+}
+
 TEST(Admission, WithRedactionNothingPassesThatCannotBeRedacted) {
   Settings byAdmin;
   byAdmin.mirror.redactHeaders = {"authorization"};
@@ -118,20 +124,16 @@ TEST(Admission, WithRedactionNothingPassesThatCannotBeRedacted) {
        {std::pair(byAdmin, onPort(80)), std::pair(Settings{}, byMirror)}) {
     wire::MirrorSpec pcap = spec;
     pcap.format = wire::Format::kPcap;
-    EXPECT_EQ(refusalOf(settings, pcap).status(), 403);
-    EXPECT_EQ(refusalOf(settings, pcap).key(), "format");
+    expectForbidden(settings, pcap, "format");
     wire::MirrorSpec udp = spec;
     udp.protocol = wire::Protocol::kUdp;
-    EXPECT_EQ(refusalOf(settings, udp).status(), 403);
-    EXPECT_EQ(refusalOf(settings, udp).key(), "protocol");
+    expectForbidden(settings, udp, "protocol");
     wire::MirrorSpec raw = spec;
     raw.midstream = wire::Midstream::kRaw;
-    EXPECT_EQ(refusalOf(settings, raw).status(), 403);
-    EXPECT_EQ(refusalOf(settings, raw).key(), "midstream");
+    expectForbidden(settings, raw, "midstream");
     wire::MirrorSpec http2 = spec;
     http2.http2 = wire::Http2::kRaw;
-    EXPECT_EQ(refusalOf(settings, http2).status(), 403);
-    EXPECT_EQ(refusalOf(settings, http2).key(), "h2");
+    expectForbidden(settings, http2, "h2");
   }
 }
 

@@ -1,15 +1,10 @@
 // kubectl-mirror as a user runs it, against a scripted sidecar and a local program.
 #include <Poco/JSON/Parser.h>
 #include <Poco/Net/DatagramSocket.h>
-#include <Poco/Net/SSLManager.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
-#include <fstream>
 #include <sstream>
 
 #include "tests/client/fake_sidecar.h"
@@ -19,25 +14,6 @@
 
 namespace dormouse::client {
 namespace {
-
-std::vector<std::string> words(const FakeSidecar& sidecar, std::vector<std::string> more) {
-  more.insert(more.end(), {"--url", sidecar.url(), "--token", "secret"});
-  return more;
-}
-
-std::string pairTo(std::uint16_t port) {
-  return "8080:" + std::to_string(port);
-}
-
-// A port nobody listens on: bound, so that nobody else gets it, but not listening.
-class RefusedPort {
- public:
-  RefusedPort() { socket_.bind(Poco::Net::SocketAddress("127.0.0.1", 0)); }
-  std::uint16_t port() const { return socket_.address().port(); }
-
- private:
-  Poco::Net::ServerSocket socket_;
-};
 
 TEST(Mirror, DeliversEveryByteAndTheEndsAndExitsWith0) {
   const std::string one(300'000, 'x');
@@ -59,7 +35,7 @@ TEST(Mirror, DeliversEveryByteAndTheEndsAndExitsWith0) {
     call.send(stream.substr(600), 4999);
   });
   LocalProgram program;
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
   EXPECT_EQ(client.wait(), 0) << client.err();
   auto received = program.await(2);
   ASSERT_EQ(received.size(), 2U);
@@ -127,7 +103,7 @@ TEST(Mirror, ExitsWith4IfTheStreamBreaksOffAndCutsWhatIsOpen) {
     const std::string text = Stream().open(1).data(1, "half").data(1, " a request").text();
     call.send(text.substr(0, text.size() - 3));
   });
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
   EXPECT_EQ(client.wait(), 4);
   EXPECT_NE(client.out().find("broke off without a ledger: it ends within a record"),
             std::string::npos)
@@ -153,7 +129,7 @@ TEST(Mirror, ExitsWith4IfTheStreamMakesNoSense) {
       call.send(text);
       call.awaitClose();
     });
-    Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+    Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
     EXPECT_EQ(client.wait(), 4);
     EXPECT_NE(client.out().find(sentence), std::string::npos) << client.out();
   }
@@ -166,7 +142,7 @@ TEST(Mirror, PassesACutAsReset) {
     call.beginStream();
     call.send(Stream().open(1).data(1, "some").close(1, Reason::kGap).ledger(lossyLedger()).text());
   });
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
   EXPECT_EQ(client.wait(), 1);
   const auto received = program.await(1);
   ASSERT_EQ(received.size(), 1U);
@@ -200,7 +176,7 @@ TEST(Mirror, APausedProgramLosesNothingUpToTheCap) {
     call.beginStream();
     call.send(Stream().open(1).data(1, bytes).close(1).ledger(deliveredLedger(1)).text());
   });
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
   ASSERT_TRUE(client.awaitOutput("the stream has ended")) << client.out();
   program.resume();
   EXPECT_EQ(client.wait(), 0) << client.out();
@@ -219,7 +195,7 @@ TEST(Mirror, BeyondTheCapAWholeConnectionIsShedAndCounted) {
     call.send(Stream().open(2).data(2, "small").text().substr(4));
     call.send(Stream().close(1).close(2).ledger(deliveredLedger(2)).text().substr(4));
   });
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port()), "--buffer", "1MiB"}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program), "--buffer", "1MiB"}));
   // The second connection is held, the first is gone: only then may the program go on.
   ASSERT_TRUE(client.awaitOutput("the stream has ended")) << client.out();
   program.resume();
@@ -247,7 +223,7 @@ TEST(Mirror, CtrlCDeletesTheMirrorAndReadsOnToTheLedger) {
     deleted.set();
     call.answer(200, reportJson(deliveredLedger(1)));
   });
-  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
+  Process client(MIRROR_BINARY, words(sidecar, {pairTo(program)}));
   ASSERT_TRUE(client.awaitOutput("mirror m-0123456789ab: port 8080 to"));
   client.signal(SIGINT);
   EXPECT_EQ(client.wait(), 0) << client.out();
@@ -345,94 +321,6 @@ TEST(Mirror, JsonIsOneObjectPerLine) {
   EXPECT_EQ(last->getValue<int>("exit"), 1);
   EXPECT_EQ(last->getObject("local")->getObject("skipped")->getValue<int>("sink-refused"), 1);
   EXPECT_EQ(last->getObject("ledger")->getObject("connections")->getValue<int>("delivered"), 1);
-}
-
-// A certificate for 127.0.0.1, signed by itself, and its key.
-struct Certificate {
-  Certificate() {
-    const std::string command =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-        "-days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 "
-        "-keyout " +
-        key + " -out " + file + " 2>/dev/null";
-    made = std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
-  }
-  Poco::Net::Context::Ptr context() const {
-    Poco::Net::initializeSSL();
-    return new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, key, file, "",
-                                  Poco::Net::Context::VERIFY_NONE, 9, false);
-  }
-  const std::string key = testing::TempDir() + "binary_test_key.pem";
-  const std::string file = testing::TempDir() + "binary_test_certificate.pem";
-  bool made = false;
-};
-
-TEST(Tls, VerifiesTheSidecarAndReadsEveryRecord) {
-  const Certificate certificate;
-  ASSERT_TRUE(certificate.made);
-  const std::string bytes(3 << 20, 't');  // Many TLS records.
-  FakeSidecar sidecar(certificate.context());
-  sidecar.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream();
-    call.send(Stream().open(1).data(1, bytes).close(1).ledger(deliveredLedger(1)).text(), 30'000);
-  });
-  LocalProgram program;
-  Process client(MIRROR_BINARY,
-                 words(sidecar, {pairTo(program.port()), "--ca-file", certificate.file}));
-  EXPECT_EQ(client.wait(), 0) << client.out() << client.err();
-  const auto received = program.await(1);
-  ASSERT_EQ(received.size(), 1U);
-  EXPECT_TRUE(received[0].bytes == bytes) << received[0].bytes.size();
-
-  Process distrustful(MIRROR_BINARY, words(sidecar, {pairTo(program.port())}));
-  EXPECT_EQ(distrustful.wait(), 3) << distrustful.out();
-  Process careless(MIRROR_BINARY,
-                   words(sidecar, {pairTo(program.port()), "--insecure-skip-tls-verify"}));
-  EXPECT_EQ(careless.wait(), 0) << careless.out() << careless.err();
-}
-
-TEST(Pcap, CopiesTheStreamAndReadsTheLedgerAfterwards) {
-  std::string packets;
-  for (int i = 0; i < 300'000; ++i) packets += static_cast<char>(i * 7);
-  FakeSidecar sidecar;
-  sidecar.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream();
-    call.send(packets, 5000);
-  });
-  sidecar.on("GET /v1/mirrors/", [](Call& call) { call.answer(200, reportJson(lossyLedger())); });
-  Process client(MIRROR_BINARY, words(sidecar, {"pcap", "8080"}));
-  EXPECT_EQ(client.wait(), 1);
-  EXPECT_TRUE(client.out() == packets) << client.out().size();
-  EXPECT_NE(client.err().find("gap 1"), std::string::npos) << client.err();
-  EXPECT_NE(sidecar.calls().at(0).find("format=pcap"), std::string::npos);
-}
-
-TEST(Pcap, WritesAFileForItsOwnerAloneAndStopsOnCtrlC) {
-  const std::string path = testing::TempDir() + "binary_test.pcap";
-  ::unlink(path.c_str());
-  Flag deleted;
-  FakeSidecar sidecar;
-  // What was captured before the DELETE is sent after it.
-  sidecar.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream();
-    call.send("pack");
-    deleted.await();
-    call.send("ets");
-  });
-  sidecar.on("DELETE", [&](Call& call) {
-    deleted.set();
-    call.answer(200, reportJson(deliveredLedger(3)));
-  });
-  Process client(MIRROR_BINARY, words(sidecar, {"pcap", "8080", "--write", path}));
-  ASSERT_TRUE(client.awaitOutput("mirror m-"));
-  client.signal(SIGINT);
-  EXPECT_EQ(client.wait(), 0) << client.out();
-  std::ostringstream written;
-  written << std::ifstream(path).rdbuf();
-  EXPECT_EQ(written.str(), "packets");
-  struct stat status{};
-  ASSERT_EQ(::stat(path.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
 TEST(Binary, UsageErrorsExitWith2AndHelpWith0) {

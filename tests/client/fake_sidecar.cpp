@@ -111,6 +111,11 @@ void FakeSidecar::serve(Poco::Net::StreamSocket& socket) {
   }
 }
 
+std::vector<std::string> words(const FakeSidecar& sidecar, std::vector<std::string> more) {
+  more.insert(more.end(), {"--url", sidecar.url(), "--token", "secret"});
+  return more;
+}
+
 std::string reportJson(const wire::Ledger& ledger, const std::string& state,
                        const std::string& verdict) {
   Poco::JSON::Object object;

@@ -68,6 +68,9 @@ class FakeSidecar {
   Acceptor acceptor_;  // The last: its threads use the others.
 };
 
+/// The arguments with those that lead the client straight to that sidecar.
+std::vector<std::string> words(const FakeSidecar& sidecar, std::vector<std::string> more);
+
 /// A mirror's report as the control API gives it.
 std::string reportJson(const wire::Ledger& ledger, const std::string& state = "ended",
                        const std::string& verdict = "2 of 2 connections delivered");

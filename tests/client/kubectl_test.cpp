@@ -223,32 +223,5 @@ TEST(Pods, ARefusalIsNotTriedAgainAndNamesNoToken) {
   EXPECT_EQ(sidecar.calls().size(), 1U);
 }
 
-TEST(PcapOfAPod, ComesThroughAPortForward) {
-  std::string packets;
-  for (int i = 0; i < 300'000; ++i) packets += static_cast<char>(i * 7);
-  FakeSidecar sidecar;
-  sidecar.on("GET /v1/stream", [&](Call& call) {
-    call.beginStream();
-    call.send(packets, 5000);
-  });
-  sidecar.on("GET /v1/mirrors/",
-             [](Call& call) { call.answer(200, reportJson(deliveredLedger(3))); });
-  FakeCluster cluster(portOf(sidecar));
-  Process client(MIRROR_BINARY, {"pcap", "pod/web-0", "8080"}, cluster.environment());
-  EXPECT_EQ(client.wait(), 0) << client.err();
-  EXPECT_TRUE(client.out() == packets) << client.out().size();
-  EXPECT_THAT(client.err(), HasSubstr("pod/web-0: mirror m-"));
-}
-
-TEST(PcapOfAPod, IsOfOneOnly) {
-  FakeCluster cluster;
-  cluster.addPod({"web-a", "uid-a"}, 1);
-  cluster.addPod({"web-b", "uid-b"}, 1);
-  cluster.addDeployment("web-a\nweb-b\n");
-  Process client(MIRROR_BINARY, {"pcap", "deploy/web", "8080"}, cluster.environment());
-  EXPECT_EQ(client.wait(), 2);
-  EXPECT_THAT(client.err(), HasSubstr("pcap takes one pod, and deploy/web has 2: pod/web-a"));
-}
-
 }  // namespace
 }  // namespace dormouse::client

@@ -80,9 +80,4 @@ class EndingSidecar {
   FakeSidecar sidecar_;  // Last: its script uses the other.
 };
 
-/// 8080:PORT, as an argument.
-inline std::string pairTo(const LocalProgram& program) {
-  return "8080:" + std::to_string(program.port());
-}
-
 }  // namespace dormouse::client

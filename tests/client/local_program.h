@@ -1,6 +1,8 @@
 // The developer's program: a server that writes down what it gets.
 #pragma once
 
+#include <Poco/Net/ServerSocket.h>
+
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -42,5 +44,23 @@ class LocalProgram {
   std::vector<Received> received_;
   Acceptor acceptor_;  // The last: its threads use the others.
 };
+
+/// A port nobody listens on: bound, so that nobody else gets it, but not listening.
+class RefusedPort {
+ public:
+  RefusedPort() { socket_.bind(Poco::Net::SocketAddress("127.0.0.1", 0)); }
+  std::uint16_t port() const { return socket_.address().port(); }
+
+ private:
+  Poco::Net::ServerSocket socket_;
+};
+
+/// 8080:PORT, as an argument.
+inline std::string pairTo(std::uint16_t port) {
+  return "8080:" + std::to_string(port);
+}
+inline std::string pairTo(const LocalProgram& program) {
+  return pairTo(program.port());
+}
 
 }  // namespace dormouse::client

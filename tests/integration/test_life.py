@@ -6,6 +6,7 @@ import socket
 import time
 from datetime import datetime
 
+import ways
 from lab.case import APP_PORT, LabCase, main, patience, seconds_since, wait_until
 from lab.namespaces import packet_sockets
 from lab.stream import FrameReader
@@ -129,6 +130,8 @@ class Life(LabCase):
         self.assertGreater(seconds_since(began), 2)
         self.assertEqual(sidecar.report(mirror)["ended_because"], "ttl")
 
+    @ways.states("injected", "capabilities", "which must hold it")
+    @ways.states("ephemeral", "capabilities", "which must hold it")
     def test_missing_capability(self):
         sidecar = self.sidecar(wrapper=("setpriv", "--bounding-set", "-net_raw"))
         self.assertEqual(sidecar.call("GET", "/healthz", caller=None).status, 200)

@@ -14,6 +14,10 @@
 
 namespace dormouse::mirror {
 
+inline std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+
 /// After each packet the ledger must balance.
 class FlowMirrorTest : public ::testing::Test {
  protected:
@@ -30,23 +34,28 @@ class FlowMirrorTest : public ::testing::Test {
         identity, capture::LinkType::kRaw, table, 3, own_, headStart_,
         [this](SinkListener& listener) {
           auto sink = std::make_unique<dormouse::testing::FakeSink>(listener);
+          sink->takesRaw = takesRaw_;
           sink_ = sink.get();
           return sink;
         });
   }
 
   void feed(const dormouse::testing::Segment& segment) {
+    feedQuietly(segment);
+    expectBalance();
+  }
+  /// Without a look at the ledger.
+  void feedQuietly(const dormouse::testing::Segment& segment) {
     const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
     mirror_->beginBatch(clock_.now());
     mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
-    expectBalance();
   }
 
   /// A request of a connection of which nothing was captured before.
   dormouse::testing::Segment firstRequest(std::uint16_t port) const {
     dormouse::testing::TcpClient client;
     client.client.port = port;
-    dormouse::testing::Segment segment = client.data(0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    dormouse::testing::Segment segment = client.data(0, get("/"));
     segment.timestamp = clock_.wallNow();
     return segment;
   }
@@ -71,12 +80,14 @@ class FlowMirrorTest : public ::testing::Test {
     EXPECT_TRUE(now.packets.balances());
     EXPECT_TRUE(now.connections.balances());
     EXPECT_TRUE(now.requests.balances());
+    EXPECT_TRUE(!now.responses || now.responses->balances());
   }
 
   ManualClock clock_;
   reassembly::FlowTable table_{reassembly::Limits{}};
   OwnSockets own_{clock_};
   http::HeadStart headStart_;
+  bool takesRaw_ = false;  // Of the sink that start() makes.
   dormouse::testing::FakeSink* sink_ = nullptr;
   std::unique_ptr<FlowMirror> mirror_;
 };

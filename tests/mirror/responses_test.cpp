@@ -4,119 +4,34 @@
 
 #include <random>
 
-#include "mirror/flow_mirror.h"
-#include "tests/mirror/fake_sink.h"
-#include "tests/support/packets.h"
+#include "tests/mirror/flow_mirror_fixture.h"
+#include "tests/mirror/talk.h"
 
 namespace dormouse::mirror {
 namespace {
 
-using dormouse::testing::FakeSink;
-using dormouse::testing::Segment;
-using dormouse::testing::TcpClient;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-/// One connection with both directions; offsets and acknowledgments are kept by it.
-struct Talk {
-  explicit Talk(std::uint16_t port = 40000) { tcp.client.port = port; }
-
-  Segment syn() const { return tcp.syn(); }
-  Segment synAck() const {
-    Segment segment = tcp.make(capture::kSyn | capture::kAck, isn);
-    segment.acknowledgment = tcp.at(0);
-    return turned(segment);
-  }
-  Segment ask(const std::string& text) {
-    TcpClient now = tcp;
-    now.ack = isn + 1 + read;
-    Segment segment = now.data(sent, text);
-    sent += static_cast<std::uint32_t>(text.size());
-    return segment;
-  }
-  /// `acknowledged`: by the client's next segment.
-  Segment answer(const std::string& text) {
-    Segment segment = tcp.make(capture::kAck | capture::kPsh, isn + 1 + read, text);
-    segment.acknowledgment = tcp.at(sent);
-    read += static_cast<std::uint32_t>(text.size());
-    return turned(segment);
-  }
-  Segment podFin(std::uint8_t flag = capture::kFin) const {
-    Segment segment = tcp.make(static_cast<std::uint8_t>(capture::kAck | flag), isn + 1 + read);
-    segment.acknowledgment = tcp.at(sent);
-    return turned(segment);
-  }
-  Segment fin() const { return tcp.fin(sent); }
-  Segment rst() const { return tcp.rst(sent); }
-
-  static Segment turned(Segment segment) {
-    std::swap(segment.source, segment.destination);
-    segment.outbound = true;
-    return segment;
-  }
-
-  TcpClient tcp;
-  std::uint32_t isn = 7'000'000;
-  std::uint32_t sent = 0;
-  std::uint32_t read = 0;
-};
-
-std::string get(const std::string& path) {
-  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
-}
-
-std::string ok(const std::string& body) {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-class Responses : public ::testing::Test {
+class Responses : public FlowMirrorTest {
  protected:
   void start(bool responses = true, wire::RequestSelection requests = {}) {
-    MirrorIdentity identity;
-    identity.id = "m-1";
-    identity.spec.ports = {8080};
-    identity.spec.format = wire::Format::kNdjson;
-    identity.spec.responses = responses;
-    identity.spec.requests = std::move(requests);
-    identity.started = clock_.wallNow();
-    mirror_ = std::make_unique<FlowMirror>(identity, capture::LinkType::kRaw, table_, 3, own_,
-                                           headStart_, [this](SinkListener& listener) {
-                                             auto sink = std::make_unique<FakeSink>(listener);
-                                             sink->takesRaw = takesRaw_;
-                                             sink_ = sink.get();
-                                             return sink;
-                                           });
-  }
-  void feed(const Segment& segment) {
-    feedQuietly(segment);
-    EXPECT_TRUE(mirror_->report().ledger.balances());
-  }
-  /// Without a look at the ledger.
-  void feedQuietly(const Segment& segment) {
-    const std::vector<std::uint8_t> bytes = dormouse::testing::ipBytes(segment);
-    mirror_->beginBatch(clock_.now());
-    mirror_->onPacket({segment.timestamp, bytes, static_cast<std::uint32_t>(bytes.size())});
+    wire::MirrorSpec spec;
+    spec.format = wire::Format::kNdjson;
+    spec.responses = responses;
+    spec.requests = std::move(requests);
+    FlowMirrorTest::start(std::move(spec));
   }
   void open(const Talk& talk) {
     feedQuietly(talk.syn());
     feedQuietly(talk.synAck());
   }
-  void end() {
-    mirror_->noteEnd("deleted");
-    mirror_->endCapture();
-    mirror_->finish();
-    EXPECT_TRUE(mirror_->report().ledger.balances());
-  }
-  wire::Account account() const { return mirror_->report().ledger.responses.value(); }
+  wire::Account account() const { return ledger().responses.value(); }
 
-  ManualClock clock_;
-  reassembly::FlowTable table_{reassembly::Limits{}};
-  OwnSockets own_{clock_};
-  http::HeadStart headStart_;
-  bool takesRaw_ = false;
-  FakeSink* sink_ = nullptr;
-  std::unique_ptr<FlowMirror> mirror_;
+  static std::string ok(const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
 };
 
 TEST_F(Responses, AreFoundForEachRequestInTheirOrder) {
@@ -134,8 +49,7 @@ TEST_F(Responses, AreFoundForEachRequestInTheirOrder) {
                                           "100.3 GET /3 200 to the end"));
   EXPECT_EQ(account().seen, 3U);
   EXPECT_EQ(account().delivered, 3U);
-  const wire::Ledger ledger = mirror_->report().ledger;
-  EXPECT_EQ(ledger.packets.seen, 4U) << "the pod's packets are not counted among the clients'";
+  EXPECT_EQ(ledger().packets.seen, 4U) << "the pod's packets are not counted among the clients'";
 }
 
 TEST_F(Responses, WithoutBeingAskedForNothingIsFollowed) {
@@ -145,7 +59,7 @@ TEST_F(Responses, WithoutBeingAskedForNothingIsFollowed) {
   feed(talk.ask(get("/")));
   feed(talk.answer(ok("x")));
   EXPECT_THAT(sink_->answers, IsEmpty());
-  EXPECT_FALSE(mirror_->report().ledger.responses);
+  EXPECT_FALSE(ledger().responses);
   EXPECT_EQ(table_.flows(), 1U);
 }
 
@@ -209,7 +123,7 @@ TEST_F(Responses, ResetsAndEndsLeaveRequestsUnanswered) {
                                           "102.1 GET /3 unanswered"));
   EXPECT_EQ(account().skippedFor(Reason::kUnanswered), 3U);
   EXPECT_THAT(mirror_->report().verdict, HasSubstr("3 of 3 responses missing: unanswered 3"));
-  EXPECT_EQ(mirror_->report().ledger.requests.skippedTotal(), 0U);
+  EXPECT_EQ(ledger().requests.skippedTotal(), 0U);
 }
 
 TEST_F(Responses, AHoleLosesThemUntilTheClientAsksAgain) {
@@ -230,7 +144,7 @@ TEST_F(Responses, AHoleLosesThemUntilTheClientAsksAgain) {
   feed(talk.answer(ok("three")));
   ASSERT_EQ(sink_->answers.size(), 3U);
   EXPECT_EQ(sink_->answers[2], "100.3 GET /3 200 three");
-  EXPECT_EQ(mirror_->report().ledger.requests.skippedTotal(), 0U);
+  EXPECT_EQ(ledger().requests.skippedTotal(), 0U);
 }
 
 TEST_F(Responses, AfterAHoleAPipelinedRequestDoesNotPassForAnAnsweredOne) {
@@ -323,7 +237,7 @@ TEST_F(Responses, LargeOnesAreKeptUpToALimitAndShedBeyondAllTogether) {
   EXPECT_LT(shed, 120U);
   for (Talk& talk : talks) feed(talk.answer(std::string(10'000, 'x')));
   EXPECT_EQ(account().delivered, 200U - shed);
-  EXPECT_EQ(mirror_->report().ledger.requests.skippedTotal(), 0U);
+  EXPECT_EQ(ledger().requests.skippedTotal(), 0U);
 }
 
 TEST_F(Responses, WhatTheSinkRefusesIsCounted) {
@@ -370,7 +284,7 @@ TEST_F(Responses, ConnectionsThatAreNotHttpGoToASinkThatTakesThem) {
   open(left);
   feed(left.ask("*1\r\n"));
   EXPECT_TRUE(sink_->live.empty());
-  EXPECT_EQ(mirror_->report().ledger.connections.skippedFor(Reason::kFiltered), 1U);
+  EXPECT_EQ(ledger().connections.skippedFor(Reason::kFiltered), 1U);
   end();
 
   takesRaw_ = true;
@@ -399,8 +313,8 @@ TEST_F(Responses, ConnectionsThatAreNotHttpGoToASinkThatTakesThem) {
   EXPECT_EQ(sink_->live[0].bytes, "*1\r\n$4\r\nPING\r\n");
   EXPECT_EQ(sink_->live[1].bytes, "PING");
   sink_->settleClosed();
-  EXPECT_EQ(mirror_->report().ledger.connections.delivered, 2U);
-  EXPECT_EQ(mirror_->report().ledger.requests.seen, 0U);
+  EXPECT_EQ(ledger().connections.delivered, 2U);
+  EXPECT_EQ(ledger().requests.seen, 0U);
 }
 
 TEST_F(Responses, OfManyClientsAtOnceTheyAreNeverMixedUp) {

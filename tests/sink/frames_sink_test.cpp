@@ -3,33 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/sink/frame_log.h"
-#include "tests/sink/sockets.h"
+#include "tests/sink/frames_fixture.h"
 
 namespace dormouse::sink {
 namespace {
 
-using test::FrameLog;
 using ::testing::ElementsAre;
 
-class FramesSinkTest : public test::SinkTest {
+class FramesSinkTest : public test::FramesTest {
  protected:
-  void start(int kernelBuffer = 0, std::size_t budget = 4 << 20) {
-    stream_ = test::makeStream(kernelBuffer);
-    sink_ = std::make_unique<FramesSink>(loop_, std::move(stream_.writer), recorder_,
-                                         StreamOptions{budget, std::chrono::seconds(5)});
-  }
-  /// Reads until `enough`; without it, what the kernel holds now.
-  void readUntil(const std::function<bool()>& enough) {
-    runUntil([&] {
-      test::Received part;
-      test::readSome(stream_.reader.get(), part, 4096);
-      log_.feed(part.bytes);
-      sink_->flush(clock_.now());
-      return enough ? enough() : part.bytes.empty();
-    });
-  }
-  void readAll() { readUntil({}); }
   /// Opens connections and feeds them until one is shed.
   mirror::ConnectionHandle fill() {
     for (mirror::ConnectionHandle handle = 0;; ++handle) {
@@ -40,9 +22,6 @@ class FramesSinkTest : public test::SinkTest {
     }
   }
 
-  test::Stream stream_;
-  std::unique_ptr<FramesSink> sink_;
-  FrameLog log_;
   mirror::ConnectionHandle taken_ = 0;
 };
 

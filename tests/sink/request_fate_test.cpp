@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "sink/frames_sink.h"
-#include "tests/sink/frame_log.h"
+#include "tests/sink/frames_fixture.h"
 #include "tests/sink/push_fixture.h"
 #include "tests/sink/request_feeder.h"
 
@@ -37,14 +37,10 @@ std::string chunk(std::size_t size) {
 
 const std::string kChunked = "PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-class FramesFateTest : public test::SinkTest, public ::testing::WithParamInterface<unsigned> {
+class FramesFateTest : public test::FramesTest, public ::testing::WithParamInterface<unsigned> {
  protected:
   /// The reader's end takes next to nothing before it reads.
-  void SetUp() override {
-    stream_ = test::makeStream(2048);
-    sink_ = std::make_unique<FramesSink>(loop_, std::move(stream_.writer), recorder_,
-                                         StreamOptions{kBudget, std::chrono::seconds(5)});
-  }
+  void SetUp() override { start(2048, kBudget); }
   RequestFeeder connect(ConnectionHandle handle) {
     EXPECT_EQ(open(*sink_, handle), Reason::kNone);
     return {*sink_, handle};
@@ -59,15 +55,6 @@ class FramesFateTest : public test::SinkTest, public ::testing::WithParamInterfa
       sink_->flush(clock_.now());
     }
   }
-  void readUntil(const std::function<bool()>& enough) {
-    runUntil([&] {
-      test::Received part;
-      test::readSome(stream_.reader.get(), part, 4096);
-      log_.feed(part.bytes);
-      sink_->flush(clock_.now());
-      return enough();
-    });
-  }
   std::vector<Reason> fatesOf(ConnectionHandle handle) const {
     std::vector<Reason> fates;
     for (const auto& [connection, fate] : recorder_.requests) {
@@ -75,10 +62,6 @@ class FramesFateTest : public test::SinkTest, public ::testing::WithParamInterfa
     }
     return fates;
   }
-
-  test::Stream stream_;
-  std::unique_ptr<FramesSink> sink_;
-  test::FrameLog log_;
 };
 
 TEST_F(FramesFateTest, EarlierRequestsOfAShedConnectionAreDeliveredOnceTheReaderHasThem) {

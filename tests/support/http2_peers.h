@@ -28,6 +28,17 @@ inline std::vector<nghttp2_nv> nghttp2List(const Http2List& fields) {
   return list;
 }
 
+/// What the session has to send.
+inline std::string nghttp2Output(nghttp2_session* session) {
+  std::string out;
+  const std::uint8_t* bytes = nullptr;
+  while (true) {
+    const auto count = nghttp2_session_mem_send(session, &bytes);
+    if (count <= 0) return out;
+    out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
+  }
+}
+
 inline Http2List http2Get(const std::string& path) {
   return {{":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", path}};
 }
@@ -111,15 +122,7 @@ class Http2Client {
   void ping() { nghttp2_submit_ping(session_, 0, nullptr); }
 
   /// What there is to be sent.
-  std::string take() {
-    std::string out;
-    const std::uint8_t* bytes = nullptr;
-    while (true) {
-      const auto count = nghttp2_session_mem_send(session_, &bytes);
-      if (count <= 0) return out;
-      out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
-    }
-  }
+  std::string take() { return nghttp2Output(session_); }
 
   /// One frame as bytes.
   static std::string frame(int type, int flags, std::uint32_t stream, const std::string& payload) {
@@ -225,15 +228,7 @@ class Http2Server {
     const auto used = nghttp2_session_mem_recv(session_, bytes.data(), bytes.size());
     return used == static_cast<ssize_t>(bytes.size());
   }
-  std::string take() {
-    std::string out;
-    const std::uint8_t* bytes = nullptr;
-    while (true) {
-      const auto count = nghttp2_session_mem_send(session_, &bytes);
-      if (count <= 0) return out;
-      out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
-    }
-  }
+  std::string take() { return nghttp2Output(session_); }
   void answer(std::int32_t stream) {
     const Http2List fields = {{":status", "200"}};
     const auto list = nghttp2List(fields);

@@ -16,6 +16,19 @@ class Developer:
         self.environment = environment
 
 
+class User:
+    """A user without a token of his own: the admin's kubectl in his name, and its state in `directory`."""
+
+    def __init__(self, installation, user, directory):
+        text = installation.kubectl("config", "view", "--raw", "--flatten", "--output", "json").stdout
+        config = json.loads(text)
+        for each in config["users"]:
+            each["user"]["as"] = user
+        (directory / "config").write_text(json.dumps(config))
+        self.environment = dict(installation.environment, KUBECONFIG=str(directory / "config"),
+                                XDG_STATE_HOME=str(directory))
+
+
 @contextlib.contextmanager
 def developer(cluster, namespace, directory, name="dev", role=ROLE, rules=None):
     """A ServiceAccount `name`, bound to the ClusterRole `role`, or to a Role with `rules`, with a

@@ -1,5 +1,6 @@
 """Node Jobs: made by hand from the admin's template, for what the client would never ask for."""
 
+import contextlib
 import copy
 import json
 import uuid
@@ -21,11 +22,18 @@ class NodeJobs:
         self.cluster.kubectl("--namespace", SPACE, "create", "rolebinding", user, f"--role={ROLE}",
                              f"--user={user}")
 
+    def template(self):
+        """The admin's Job, aimed at nothing yet."""
+        data = self.cluster.core.read_namespaced_config_map("dormouse-node-job", SPACE).data
+        return json.loads(data["job.json"])
+
+    def limits(self):
+        return self.template()["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+
     def manifest(self, pod, container="app", **aimed):
         """A Job aimed at `pod` (an object of the API), as the client makes it. Each flag can be
         another: enter_pod_uid="…"."""
-        data = self.cluster.core.read_namespaced_config_map("dormouse-node-job", SPACE).data
-        job = json.loads(data["job.json"])
+        job = self.template()
         job["metadata"]["name"] = f"by-hand-{uuid.uuid4().hex[:6]}"
         spec = job["spec"]["template"]["spec"]
         spec["nodeName"] = pod.spec.node_name
@@ -80,6 +88,30 @@ class NodeJobs:
         terminated = wait_until(ended, f"the Job {name} ends", seconds)
         assert terminated.exit_code == 2, terminated
         return json.loads(terminated.message.strip().splitlines()[-1])["error"]
+
+
+@contextlib.contextmanager
+def allowed(cluster, user, namespace, rules):
+    """The user has these rules of Roles, {NAMESPACE: [rule]}; None is `namespace`."""
+    made = []
+    try:
+        for where, each in rules.items():
+            place = ("--namespace", where or namespace)
+            made.append(place)
+            cluster.kubectl("create", "--filename", "-", input=json.dumps(
+                {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                 "metadata": {"name": user, "namespace": place[1]}, "rules": each}))
+            cluster.kubectl(*place, "create", "rolebinding", user, f"--role={user}", f"--user={user}")
+            resource, _, subresource = each[-1]["resources"][0].partition("/")
+            question = ("auth", "can-i", each[-1]["verbs"][0], resource,
+                        f"--subresource={subresource}", "--as", user)
+            # The API server learns of a binding a moment later.
+            wait_until(lambda: cluster.kubectl(*place, *question, check=False).returncode == 0,
+                       f"{user} has the rights", 20)
+        yield
+    finally:
+        for place in made:
+            cluster.kubectl(*place, "delete", "role,rolebinding", user, "--ignore-not-found")
 
 
 def changed(job, path, value):
