@@ -229,6 +229,7 @@ class Verdicts(LabCase):
         app.close()
         self.says(sidecar, mirror, r"\d+ of \d+ requests delivered; 1 request was cut at a packet that "
                                    r"never came; the kernel dropped \d+ packets?")
+        wait_until(lambda: not sidecar.connections(mirror)["open"], "the connection has ended")
         connections = sidecar.connections(mirror)
         self.assertEqual((connections["seen"], connections["skipped"]), (1, {"gap": 1}))
 
