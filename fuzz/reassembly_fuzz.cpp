@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -41,7 +42,8 @@ class Checker : public FlowListener {
     require(flow.packets > 0, "data without a packet");
     state.id = flow.id;
     for (const std::uint8_t byte : bytes) {
-      const bool first = state.bytes++ == 0;
+      const bool holed = std::exchange(state.holed, false);
+      const bool first = state.bytes++ == 0 || holed;
       if (flow.key.transport == capture::Transport::kTcp) {
         require(first || byte == static_cast<std::uint8_t>(state.last + 1), "a stream has a hole");
       }
@@ -50,6 +52,14 @@ class Checker : public FlowListener {
     if (!abandon) return Reason::kNone;
     settle(flow);
     return Reason::kOverBudget;
+  }
+
+  AfterGap onGap(const FlowView& flow) override {
+    State& state = expect(flow);
+    if (!goOn) return AfterGap::kTombstone;
+    state.holed = true;
+    settled += flow.packets;
+    return AfterGap::kGoOn;
   }
 
   void onEnd(const FlowView& flow, Reason reason, bool /*reset*/) override {
@@ -72,12 +82,14 @@ class Checker : public FlowListener {
   std::uint64_t settled = 0;
   bool refuse = false;
   bool abandon = false;
+  bool goOn = false;  // Behind holes.
 
  private:
   struct State {
     FlowId id;
     std::uint64_t bytes = 0;
     std::uint8_t last = 0;
+    bool holed = false;  // The next byte comes behind a hole.
   };
 
   static std::uint32_t keyOf(const FlowKey& key) {
@@ -105,6 +117,7 @@ class Machine {
     const std::uint8_t control = in[0];
     checker_.refuse = (control & 0x0f) == 0x0f;
     checker_.abandon = (control & 0x0f) == 0x0e;
+    checker_.goOn = (control & 0x80) != 0;
     if ((control & 0x0f) == 0x0d) checker_.abandonOne(table_);
     if ((control & 0x0f) == 0x0c) clock_.advance(std::chrono::milliseconds(in[6] * 100));
     if ((control & 0x0f) == 0x0b) clock_.advance(std::chrono::hours(1));

@@ -285,9 +285,16 @@ void Http2Channel::expire() {
     pump();
   }
   if (fate_ || now < lingerEnd_) return;
+  // It may have stood in a debugger; now it has had all the time that there is.
+  const bool silent = !requests_.empty() && !legs_.empty() &&
+                      legs_.back()->state() == Http2Leg::State::kOpen &&
+                      !legs_.back()->session().ready();
+  if (silent) noteNotTaken(*legs_.back(), EPROTO);
   std::vector<std::uint32_t> late;
   for (const auto& [number, request] : requests_) late.push_back(number);
-  for (const std::uint32_t number : late) lose(*find(number), Reason::kSinkClosed);
+  for (const std::uint32_t number : late) {
+    lose(*find(number), silent ? Reason::kSinkRefused : Reason::kSinkClosed);
+  }
   fate_ = delivered_ ? Reason::kNone : lastLoss_;
 }
 

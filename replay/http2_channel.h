@@ -37,7 +37,7 @@ class Http2ChannelOwner {
   /// Where the next connection goes; nothing: nowhere.
   virtual std::optional<Endpoint> nextEndpoint() = 0;
   /// A connection was not taken; `error` is a value of errno, EPROTO if the program does not speak
-  /// HTTP/2.
+  /// HTTP/2, or has said nothing until the linger time was over.
   virtual void onNotTaken(const Endpoint& peer, int error) = 0;
   virtual void onBytesWritten(std::size_t bytes) = 0;
   /// An event may have changed anything. The channel may be destroyed within this call.

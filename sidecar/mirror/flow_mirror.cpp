@@ -29,13 +29,13 @@ FlowMirror::FlowMirror(MirrorIdentity identity, capture::LinkType link,
                      identity_.spec.midstream == wire::Midstream::kHttp;
   if (joins || identity_.spec.splitsHttp2()) {
     stage_.emplace(identity_.spec, headStart, static_cast<FlowOwner&>(*this), *sink_, ledger_);
+    rejoins_ = joins && stage_->ofRequests();
   }
   if (identity_.spec.responses && stage_ && sink_->responses() != nullptr) {
     ledger_.responses.emplace();
     responses_.emplace(selection_, *sink_->responses(), *ledger_.responses);
     stage_->follow(*responses_);
-    table_.addMirror(reassembly::responseSlot(slot_), *responses_,
-                     reassembly::FlowTable::AfterGap::kNothing);
+    table_.addMirror(reassembly::responseSlot(slot_), *responses_);
   }
   table_.addMirror(slot_, *this);
 }
@@ -128,8 +128,10 @@ Reason FlowMirror::begin(const reassembly::FlowView& flow, bool http2,
   const bool joins = !flow.fromStart && identity_.spec.midstream == wire::Midstream::kHttp;
   if (stage_ && (stage_->ofRequests() || joins || http2)) {
     connections_[handle].staged = true;
-    stage_->add(handle, flow.fromStart,
-                http2 ? RequestStage::Kind::kHttp2 : RequestStage::Kind::kUnknown);
+    RequestStage::Kind kind = RequestStage::Kind::kUnknown;
+    if (http2) kind = RequestStage::Kind::kHttp2;
+    if (!flow.fromStart) kind = RequestStage::Kind::kJoinedLate;
+    stage_->add(handle, kind);
     return held.empty() ? Reason::kNone : stage(flow, handle, held);
   }
   ConnectionInfo info;
@@ -139,27 +141,22 @@ Reason FlowMirror::begin(const reassembly::FlowView& flow, bool http2,
   info.client = flow.key.client;
   info.server = flow.key.server;
   const Reason refused = sink_->open(handle, info);
-  if (refused != Reason::kNone) {
-    release(handle, refused);
-    return settleFlow(flow, refused);
-  }
+  if (refused != Reason::kNone) return settleFlow(flow, handle, refused);
   return held.empty() ? Reason::kNone : deliver(flow, handle, held);
 }
 
 Reason FlowMirror::deliver(const reassembly::FlowView& flow, ConnectionHandle handle,
                            std::span<const std::uint8_t> bytes) {
   const Reason refused = sink_->data(handle, bytes);
-  if (refused != Reason::kNone) {
-    release(handle, refused);
-    return settleFlow(flow, refused);
-  }
+  if (refused != Reason::kNone) return settleFlow(flow, handle, refused);
   ledger_.bytes += bytes.size();
   return Reason::kNone;
 }
 
 Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle handle,
                          std::span<const std::uint8_t> bytes) {
-  const Reason refused = stage_->feed(handle, flow, bytes, now_, sinceWake(flow));
+  const Nanos silence = connections_[handle].holed ? Nanos{0} : sinceWake(flow);
+  const Reason refused = stage_->feed(handle, flow, bytes, now_, silence);
   if (refused == Reason::kNone) return refused;
   handle = find(flow.id);  // Another one, if it was split.
   stage_->end(handle, flow, refused);
@@ -168,8 +165,7 @@ Reason FlowMirror::stage(const reassembly::FlowView& flow, ConnectionHandle hand
     closeInSink(flow, handle, refused, false);
     return refused;
   }
-  release(handle, refused);
-  return settleFlow(flow, refused);
+  return settleFlow(flow, handle, refused);
 }
 
 void FlowMirror::setTime(TimePoint now) {
@@ -204,6 +200,38 @@ Reason FlowMirror::settleFlow(const reassembly::FlowView& flow, Reason fate) {
   return fate;
 }
 
+Reason FlowMirror::settleFlow(const reassembly::FlowView& flow, ConnectionHandle handle,
+                              Reason fate) {
+  ledger_.connections.settle(connections_[handle].holed ? Reason::kGap : fate);
+  ledger_.packets.settle(fate, flow.packets);
+  release(handle, fate);
+  return fate;
+}
+
+reassembly::AfterGap FlowMirror::onGap(const reassembly::FlowView& flow) {
+  if (!rejoins_ || undecided_.contains(flow.id.index)) return reassembly::AfterGap::kTombstone;
+  const ConnectionHandle before = find(flow.id);
+  bool holed = true;
+  if (before != kNoConnection) {
+    if (!stage_->mayRejoin(before)) return reassembly::AfterGap::kTombstone;
+    // One that was not joined yet has lost nothing.
+    holed = !stage_->searches(before) || connections_[before].holed;
+    if (responses_) responses_->requestsOver(flow, Reason::kGap, false, now_);
+    stage_->end(before, flow, Reason::kGap);
+    if (stage_->inSink(before)) {
+      closePart(before, Reason::kGap);
+    } else {
+      release(before, Reason::kGap);
+    }
+  }
+  const ConnectionHandle behind = allocate(flow.id);
+  connections_[behind].staged = true;
+  connections_[behind].holed = holed;
+  stage_->add(behind, holed ? RequestStage::Kind::kBehindGap : RequestStage::Kind::kJoinedLate);
+  ledger_.packets.settle(Reason::kGap, flow.packets);
+  return reassembly::AfterGap::kGoOn;
+}
+
 void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) {
   ConnectionHandle handle = find(flow.id);
   if (handle == kNoConnection) {
@@ -220,8 +248,7 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
   if (connections_[handle].staged) {
     reason = stage_->end(handle, flow, reason);
     if (!stage_->inSink(handle)) {
-      release(handle, reason);
-      settleFlow(flow, reason);
+      settleFlow(flow, handle, reason);
       return;
     }
   }
@@ -230,12 +257,16 @@ void FlowMirror::onEnd(const reassembly::FlowView& flow, Reason reason, bool res
 
 ConnectionHandle FlowMirror::split(ConnectionHandle handle) {
   const ConnectionHandle next = allocate(connections_[handle].flow);
-  Connection& before = connections_[handle];
-  before.ended = before.part = true;
   connections_[next].staged = true;
-  stage_->add(next, true);
-  sink_->close(handle, Reason::kNone, false);
+  connections_[next].holed = connections_[handle].holed;
+  stage_->add(next);
+  closePart(handle, Reason::kNone);
   return next;
+}
+
+void FlowMirror::closePart(ConnectionHandle handle, Reason reason) {
+  connections_[handle].ended = connections_[handle].part = true;
+  sink_->close(handle, reason, false);
 }
 
 void FlowMirror::onRequestSettled(RequestId, Reason fate) {
@@ -248,7 +279,7 @@ void FlowMirror::onSettled(ConnectionHandle handle, Reason fate) {
   if (connection.part) return release(handle, fate);
   if (!connection.ended) connection.packets = table_.abandon(connection.flow, fate);
   const Reason reason = connection.cut != Reason::kNone ? connection.cut : fate;
-  ledger_.connections.settle(reason);
+  ledger_.connections.settle(connection.holed ? Reason::kGap : reason);
   ledger_.packets.settle(reason, connection.packets);
   release(handle, reason);
 }

@@ -23,7 +23,7 @@ namespace dormouse::mirror {
 ///
 /// Invariants:
 /// 1. ledger_.connections.open == admitted flows whose fate is not known.
-/// 2. ledger_.packets.open == packets of those flows.
+/// 2. ledger_.packets.open == packets of those flows, since their last hole.
 /// 3. A connection record is live from the flow's first payload byte until its fate is known. The
 ///    sink knows of it all that time, unless it is staged: then RequestStage::inSink() tells.
 class FlowMirror final : public Mirror,
@@ -64,11 +64,13 @@ class FlowMirror final : public Mirror,
     bool ended = false;          // The flow is over, the sink still at work.
     bool staged = false;         // Its bytes go through the stage.
     bool part = false;           // The flow goes on as another connection, which counts for both.
+    bool holed = false;          // Bytes of the flow are missing in front of this one.
     Reason cut = Reason::kNone;  // Why the flow was cut, if it was.
   };
 
   Reason onAppear(const reassembly::FlowKey& key, bool joinedLate) override;
   Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
+  reassembly::AfterGap onGap(const reassembly::FlowView& flow) override;
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
   void onSettled(ConnectionHandle handle, Reason fate) override;
   void onRequestSettled(RequestId request, Reason fate) override;
@@ -92,8 +94,12 @@ class FlowMirror final : public Mirror,
   /// The flow is over, and the sink is told; its answer is awaited.
   void closeInSink(const reassembly::FlowView& flow, ConnectionHandle handle, Reason reason,
                    bool reset);
+  /// For the sink the connection is over, but its flow goes on as another.
+  void closePart(ConnectionHandle handle, Reason reason);
   /// Settles a flow that has no connection record.
   Reason settleFlow(const reassembly::FlowView& flow, Reason fate);
+  /// Settles a flow that the sink knows nothing of, and frees its record.
+  Reason settleFlow(const reassembly::FlowView& flow, ConnectionHandle handle, Reason fate);
   /// What is known of a flow that is not decided yet; nothing is held if it is a new one.
   http::Opening takeUndecided(reassembly::FlowId flow);
   /// The connection of a flow, or kNoConnection.
@@ -123,6 +129,7 @@ class FlowMirror final : public Mirror,
   std::vector<ConnectionHandle> byFlow_;                        // Indexed by FlowId::index.
   std::unordered_map<std::uint32_t, http::Opening> undecided_;  // By FlowId::index; rarely any.
   std::optional<RequestStage> stage_;                           // TCP only.
+  bool rejoins_ = false;                                        // Goes on behind holes.
   std::unique_ptr<Sink> sink_;              // Late: it may report until it is gone.
   std::optional<ResponseStage> responses_;  // Only where they were asked for.
 };

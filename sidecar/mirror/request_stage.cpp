@@ -30,14 +30,14 @@ RequestStage::RequestStage(const wire::MirrorSpec& spec, http::HeadStart& headSt
       ledger_(ledger),
       gate_(selectingOf(spec), headStart) {}
 
-void RequestStage::add(ConnectionHandle handle, bool fromStart, Kind kind) {
+void RequestStage::add(ConnectionHandle handle, Kind kind) {
   if (handle >= connections_.size()) connections_.resize(handle + std::size_t{1});
   Connection& connection = connections_[handle] = Connection{};
-  connection.fromStart = fromStart;
   if (kind == Kind::kHttp2) {
     connection.http2 = std::make_unique<http::Http2Parser>();
-  } else if (!fromStart) {
+  } else if (kind != Kind::kUnknown) {
     connection.search = std::make_unique<http::EntrySearch>();
+    connection.unjoined = kind == Kind::kJoinedLate ? Reason::kJoinedLate : Reason::kGap;
   }
 }
 
@@ -57,7 +57,7 @@ Reason RequestStage::feed(ConnectionHandle handle, const reassembly::FlowView& f
   connection.answered = connection.answered || flow.answered;
   Reason refused = Reason::kNone;
   if (connection.search && !connection.search->held() && http::looksLikeHttp2(bytes)) {
-    refused = Reason::kJoinedLate;  // Its requests cannot be read without those before them.
+    refused = connection.unjoined;  // Its requests cannot be read without those before them.
   } else if (connection.http2) {
     refused = feedHttp2(bytes);
   } else {
@@ -260,8 +260,9 @@ void RequestStage::passRaw(Connection& connection, std::span<const std::uint8_t>
 
 std::size_t RequestStage::waiting() const {
   return static_cast<std::size_t>(
-      std::count_if(connections_.begin(), connections_.end(),
-                    [](const Connection& one) { return one.search != nullptr; }));
+      std::count_if(connections_.begin(), connections_.end(), [](const Connection& one) {
+        return one.search != nullptr && one.unjoined == Reason::kJoinedLate;
+      }));
 }
 
 Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason) {
@@ -295,7 +296,7 @@ Reason RequestStage::end(ConnectionHandle handle, const reassembly::FlowView& fl
   connection.http2.reset();
   memory_.give(std::exchange(connection.charge, 0));
   if (connection.inSink) return reason;
-  if (notJoined) return Reason::kJoinedLate;
+  if (notJoined) return connection.unjoined;
   if (reason != Reason::kNone) return reason;
   if (connection.leftOut != Reason::kNone) return connection.leftOut;
   // Ended before it was clear that it is HTTP, it was not.

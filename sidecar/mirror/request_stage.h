@@ -48,8 +48,10 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   static constexpr std::size_t kMemory = 1 << 20;
 
   enum class Kind : std::uint8_t {
-    kUnknown,  // The bytes will tell.
-    kHttp2,    // It begins with the preface of HTTP/2.
+    kUnknown,     // The bytes will tell.
+    kHttp2,       // It begins with the preface of HTTP/2.
+    kJoinedLate,  // It was open before the mirror: to be entered at a request.
+    kBehindGap,   // Bytes are missing in front of it: the same.
   };
 
   /// Throws http::PatternError. REQUIRES: all but spec outlive the stage.
@@ -61,7 +63,7 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
 
   bool ofRequests() const { return ofRequests_; }
 
-  void add(ConnectionHandle handle, bool fromStart, Kind kind = Kind::kUnknown);
+  void add(ConnectionHandle handle, Kind kind = Kind::kUnknown);
   void remove(ConnectionHandle handle);
 
   /// The next bytes. kNone: go on. Else the connection is over for that reason: inSink() tells
@@ -74,8 +76,14 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   Reason end(ConnectionHandle handle, const reassembly::FlowView& flow, Reason reason);
   bool inSink(ConnectionHandle handle) const { return connections_[handle].inSink; }
 
-  /// Connections whose entry is not found yet.
+  /// Connections open before the mirror whose entry is not found yet.
   std::size_t waiting() const;
+  /// Whether the entry into this one is not found yet.
+  bool searches(ConnectionHandle handle) const { return connections_[handle].search != nullptr; }
+  /// Whether a request of HTTP/1 may still come after what is lost of it.
+  bool mayRejoin(ConnectionHandle handle) const {
+    return !connections_[handle].http2 && !connections_[handle].tunnel;
+  }
 
   /// The sink knows the fate of a request.
   void onRequestSettled(Reason fate) { ledger_.requests.settle(fate); }
@@ -91,13 +99,13 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
     std::size_t http2Charge = 0;                // and of http2Memory_.
     std::uint32_t number = 0;                   // Of its latest request.
     bool answered = false;  // Since its latest head, a segment acknowledged more than before.
-    Reason leftOut = Reason::kNone;  // Why its last request was not taken, if any was not.
-    bool fromStart = true;
-    bool isHttp = false;     // A request has come.
-    bool inRequest = false;  // One has begun and not ended.
-    bool taking = false;     // That one goes to the sink; or the tunnel that it has opened.
-    bool tunnel = false;     // Whatever comes now is no HTTP/1.
-    bool raw = false;        // It never was, and goes to the sink.
+    Reason leftOut = Reason::kNone;   // Why its last request was not taken, if any was not.
+    Reason unjoined = Reason::kNone;  // Why it is left out if no entry is found.
+    bool isHttp = false;              // A request has come.
+    bool inRequest = false;           // One has begun and not ended.
+    bool taking = false;  // That one goes to the sink; or the tunnel that it has opened.
+    bool tunnel = false;  // Whatever comes now is no HTTP/1.
+    bool raw = false;     // It never was, and goes to the sink.
     bool inSink = false;
   };
 

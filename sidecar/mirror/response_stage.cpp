@@ -103,18 +103,21 @@ void ResponseStage::begin(const reassembly::FlowView& flow, const http::RequestH
     ++account_.open;
   }
   auto [exchange, isNew] = exchanges_.try_emplace(tupleOf(flow.key, false));
-  if (!isNew && exchange->second->flow() != flow.id) {
-    exchange->second->pairing().end(Reason::kUnanswered);  // Another connection of the same tuple.
+  const bool another = !isNew && exchange->second->flow() != flow.id;
+  if (another || (!isNew && exchange->second->overSince)) {
+    // Another connection of the same tuple, or behind a hole.
+    exchange->second->pairing().end(another ? Reason::kUnanswered : Reason::kGap);
     memory_.give(exchange->second->charge);
     isNew = true;
   }
   if (isNew) {
     exchange->second = std::make_unique<Exchange>(*this, flow.id);
     // The connection may be one that was forgotten in the middle of a response.
-    if (starved_ && !fresh) exchange->second->pairing().end(Reason::kGap);
+    if (flow.overdue || (starved_ && !fresh)) exchange->second->pairing().end(Reason::kGap);
   }
   http::ResponsePairing& pairing = exchange->second->pairing();
-  if (fresh && pairing.lost() != Reason::kNone && mayRestart(pairing.lost())) pairing.restart();
+  if (fresh && !flow.overdue && pairing.lost() != Reason::kNone && mayRestart(pairing.lost()))
+    pairing.restart();
   exchange->second->begin(head, taken);
   tidy(exchange);
 }

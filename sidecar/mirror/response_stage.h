@@ -47,7 +47,8 @@ class ResponseStage final : public reassembly::FlowListener {
     ConnectionHandle connection = 0;
     std::uint32_t number = 0;
   };
-  /// A request of HTTP/1 has begun on this flow (that of the client's direction). `taken`: nothing
+  /// A request of HTTP/1 has begun on this flow (that of the client's direction), whose response is
+  /// lost if its head is overdue. `taken`: nothing
   /// if it was left out. `fresh`: it is the connection's first, or its segments acknowledge more
   /// than those before it.
   void begin(const reassembly::FlowView& flow, const http::RequestHead& head,
@@ -65,6 +66,9 @@ class ResponseStage final : public reassembly::FlowListener {
 
   Reason onAppear(const reassembly::FlowKey& key, bool joinedLate) override;
   Reason onData(const reassembly::FlowView& flow, std::span<const std::uint8_t> bytes) override;
+  reassembly::AfterGap onGap(const reassembly::FlowView&) override {
+    return reassembly::AfterGap::kNothing;
+  }
   void onEnd(const reassembly::FlowView& flow, Reason reason, bool reset) override;
 
  private:

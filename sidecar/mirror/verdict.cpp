@@ -120,8 +120,9 @@ std::string connectionsApart(const wire::Ledger& ledger, const wire::MirrorSpec&
   for (const auto& [reason, number] : losses(ledger.connections)) {
     const bool unread = reason == Reason::kTls || reason == Reason::kJoinedLate ||
                         reason == Reason::kRedactionNeedsHttp;
-    const bool said =
-        spec.ofRequests() || reason == Reason::kFiltered || ledger.requests.skippedFor(reason) > 0;
+    // Requests that lay whole in a hole are in no account.
+    const bool told = spec.ofRequests() && reason != Reason::kGap;
+    const bool said = told || reason == Reason::kFiltered || ledger.requests.skippedFor(reason) > 0;
     if (unread || !said) text += "; " + explain(reason, number, "connection", spec, trouble);
   }
   return text;

@@ -43,10 +43,14 @@ struct FlowView {
   WallTime timestamp;         // Of the packet that caused this event.
   std::uint32_t packets = 0;  // Packets that share this flow's fate, the present one included.
   std::uint64_t bytes = 0;    // Payload delivered in order before this event.
-  bool fromStart = true;      // False if the flow was joined in its middle.
+  bool fromStart = true;      // False if it was joined in its middle, or goes on behind a hole.
   /// The packet acknowledges more than the flow's packets before it: the server has sent something
-  /// in between. Never set for bytes that were held out of order, nor at an end.
+  /// in between. For bytes that were held out of order it is known only if they are overdue; there
+  /// it is told in the order of the numbers, and not of what comes first behind a hole.
   bool answered = false;
+  /// The bytes were held behind a hole that is not waited for any longer: what the server has
+  /// answered to them may have passed.
+  bool overdue = false;
 };
 
 }  // namespace dormouse::reassembly

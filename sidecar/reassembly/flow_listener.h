@@ -9,6 +9,14 @@
 
 namespace dormouse::reassembly {
 
+/// What is to become of a flow with a hole that is not filled in time, or for which there is no
+/// room to wait any longer.
+enum class AfterGap : std::uint8_t {
+  kTombstone,  // It ends with kGap; its packets are skipped until a new connection.
+  kNothing,    // It ends with kGap; its next payload appears as another flow, joined late.
+  kGoOn,       // It goes on with the first bytes behind the hole.
+};
+
 /// Events of one mirror's flows, in the order of each flow's bytes, on the data thread. A callback
 /// must not call back into the table.
 class FlowListener {
@@ -24,6 +32,12 @@ class FlowListener {
   /// is the flow's beginning. kNone goes on; any other reason abandons the flow: it becomes a
   /// tombstone and no onEnd follows.
   virtual Reason onData(const FlowView& flow, std::span<const std::uint8_t> bytes) = 0;
+
+  /// The flow has a hole for good. kGoOn: it stays the same flow, but FlowView::packets counts
+  /// anew: those told of here have no other fate than that the listener gives them. What was held
+  /// behind the hole follows at once, and each further hole among that is told of here. The others:
+  /// onEnd follows.
+  virtual AfterGap onGap(const FlowView&) { return AfterGap::kTombstone; }
 
   /// The flow has ended; called once for each admitted flow that was not abandoned. kNone: it came
   /// to its own end (FIN, RST, or a UDP flow's silence) with every byte delivered. kEmpty: it came

@@ -62,7 +62,7 @@ Reason FlowTable::Impl::addUdp(MirrorSlot slot, const capture::Packet& packet) {
 void FlowTable::Impl::expireHoles() {
   while (FlowRecord* flow = core.held().oldestHole()) {
     if (later(flow->holeSince, limits.gapTimeout) > core.now()) return;
-    core.endAtGap(*flow);
+    core.giveUpHoles(*flow);
   }
 }
 
@@ -101,8 +101,8 @@ TimePoint FlowTable::Impl::nextDeadline() {
 FlowTable::FlowTable(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
 FlowTable::~FlowTable() = default;
 
-void FlowTable::addMirror(MirrorSlot slot, FlowListener& listener, AfterGap afterGap) {
-  impl_->core.setListener(slot, &listener, afterGap);
+void FlowTable::addMirror(MirrorSlot slot, FlowListener& listener) {
+  impl_->core.setListener(slot, &listener);
 }
 
 void FlowTable::removeMirror(MirrorSlot slot) {

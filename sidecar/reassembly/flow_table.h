@@ -34,9 +34,9 @@ struct Limits {
 /// mirror. Every call is O(1) but for removeMirror, which walks the table, expire, which costs what
 /// expires, and a segment out of order, which costs the logarithm of what its flow holds.
 ///
-/// A segment that finds no room beside what is held already ends a flow with kGap: its own if that
-/// is at heldPerFlow or if nobody holds clearly more, else the one that holds most. So one greedy
-/// connection costs the others nothing.
+/// If a segment finds no room beside what is held already, a flow's holes are waited for no longer
+/// (FlowListener::onGap): its own if that is at heldPerFlow or if nobody holds clearly more, else
+/// those of the one that holds most. So one greedy connection costs the others nothing.
 ///
 /// A full table makes room for a new flow in this order: closed flows, tombstones, flows without
 /// payload (kEvicted), then the flow that has been silent longest (kEvicted). A flow that never
@@ -48,13 +48,8 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  /// What stays of a flow that has ended with kGap.
-  enum class AfterGap : std::uint8_t {
-    kTombstone,  // Its packets are skipped until a new connection.
-    kNothing,    // Its next payload appears as another flow, joined late.
-  };
   /// REQUIRES: slot is below kMaxSlots and free, listener outlives removeMirror(slot).
-  void addMirror(MirrorSlot slot, FlowListener& listener, AfterGap afterGap = AfterGap::kTombstone);
+  void addMirror(MirrorSlot slot, FlowListener& listener);
   /// Ends every flow of that mirror with kMirrorEnded (flows without payload included: kMirrorEnded
   /// too) and forgets its tombstones.
   void removeMirror(MirrorSlot slot);

@@ -28,15 +28,17 @@ FlowRecord& HeldPool::heaviest(FlowRecord& flow, std::size_t bytes) const {
   return flow;
 }
 
-void HeldPool::hold(FlowRecord& flow, std::uint32_t start, std::span<const std::uint8_t> bytes,
-                    bool fin, TimePoint now) {
+void HeldPool::hold(FlowRecord& flow, std::uint32_t start, const capture::Packet& packet,
+                    TimePoint now) {
   const std::size_t before = costOf(flow);
   if (!flow.held) {
     flow.held = std::make_unique<HeldSegments>();
     flow.holeSince = now;
     holes_.pushBack(flow);
   }
-  flow.held->insert(start, bytes, fin);
+  std::optional<std::uint32_t> acknowledgment;
+  if (packet.has(capture::TcpFlag::kAck)) acknowledgment = packet.acknowledgment;
+  flow.held->insert(start, packet.payload, packet.has(capture::TcpFlag::kFin), acknowledgment);
   recount(flow, before);
 }
 
@@ -59,12 +61,16 @@ void HeldPool::restart(FlowRecord& flow, TimePoint now) {
 }
 
 void HeldPool::release(FlowRecord& flow) {
-  if (!flow.held) return;
+  detach(flow);
+}
+
+std::unique_ptr<HeldSegments> HeldPool::detach(FlowRecord& flow) {
+  if (!flow.held) return nullptr;
   const std::size_t cost = costOf(flow);
   if (cost != 0) sizes_[sizeClass(cost)].remove(flow);
   holes_.remove(flow);
   total_ -= cost;
-  flow.held.reset();
+  return std::move(flow.held);
 }
 
 void HeldPool::recount(FlowRecord& flow, std::size_t before) {

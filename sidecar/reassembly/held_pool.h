@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 
+#include "capture/packet.h"
 #include "common/clock.h"
 #include "reassembly/flow_list.h"
 #include "reassembly/flow_record.h"
@@ -30,13 +32,14 @@ class HeldPool {
   /// included, to within a factor of two. So a greedy connection costs a modest one nothing.
   FlowRecord& heaviest(FlowRecord& flow, std::size_t bytes) const;
 
-  /// REQUIRES: it fits, and no held segment covers it.
-  void hold(FlowRecord& flow, std::uint32_t start, std::span<const std::uint8_t> bytes, bool fin,
-            TimePoint now);
+  /// REQUIRES: no held segment covers it; it fits, or the flow's holes are given up at once.
+  void hold(FlowRecord& flow, std::uint32_t start, const capture::Packet& packet, TimePoint now);
   /// Takes out the flow's first segment if it starts at or before the next expected number.
   std::optional<HeldSegment> pop(FlowRecord& flow);
   /// The flow has come as far as it can: it holds nothing more, or its next hole begins to wait.
   void restart(FlowRecord& flow, TimePoint now);
+  /// Hands out all that the flow holds; null if that is nothing.
+  std::unique_ptr<HeldSegments> detach(FlowRecord& flow);
   /// Drops all that the flow holds, if anything.
   void release(FlowRecord& flow);
 

@@ -18,10 +18,12 @@ bool HeldSegments::covers(std::uint32_t start, std::uint32_t end) const {
   return seqDiff(end, std::prev(after)->second.end) <= 0;
 }
 
-void HeldSegments::insert(std::uint32_t start, std::span<const std::uint8_t> bytes, bool fin) {
+void HeldSegments::insert(std::uint32_t start, std::span<const std::uint8_t> bytes, bool fin,
+                          std::optional<std::uint32_t> acknowledgment) {
   HeldSegment segment;
   segment.start = start;
   segment.end = start + static_cast<std::uint32_t>(bytes.size()) + (fin ? 1U : 0U);
+  segment.acknowledgment = acknowledgment;
   segment.fin = fin;
   segment.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), segment.bytes.get());
@@ -36,8 +38,13 @@ void HeldSegments::insert(std::uint32_t start, std::span<const std::uint8_t> byt
 std::optional<HeldSegment> HeldSegments::popUpTo(std::uint32_t next) {
   const auto first = segments_.begin();
   if (first == segments_.end() || seqDiff(first->first, next) > 0) return std::nullopt;
-  HeldSegment segment = std::move(first->second);
-  erase(first);
+  return popFirst();
+}
+
+std::optional<HeldSegment> HeldSegments::popFirst() {
+  if (segments_.empty()) return std::nullopt;
+  HeldSegment segment = std::move(segments_.begin()->second);
+  erase(segments_.begin());
   return segment;
 }
 

@@ -1,6 +1,7 @@
 // The segments of one connection that arrived before their turn.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -16,10 +17,16 @@ namespace dormouse::reassembly {
 struct HeldSegment {
   std::uint32_t start = 0;
   std::uint32_t end = 0;
+  std::optional<std::uint32_t> acknowledgment;  // As it came with the segment.
   bool fin = false;
   std::unique_ptr<std::uint8_t[]> bytes;
 
   std::uint32_t length() const { return end - start - (fin ? 1U : 0U); }
+  /// Its bytes from `next` on; none if that is its end. REQUIRES: start <= next.
+  std::span<const std::uint8_t> from(std::uint32_t next) const {
+    const std::span<const std::uint8_t> all(bytes.get(), length());
+    return all.subspan(std::min<std::size_t>(next - start, all.size()));
+  }
 };
 
 /// Owned by its flow. Overlaps end as in Linux (net/ipv4/tcp_input.c, tcp_data_queue_ofo): the
@@ -42,10 +49,14 @@ class HeldSegments {
   /// Whether a held segment contains all of [start, end).
   bool covers(std::uint32_t start, std::uint32_t end) const;
   /// Copies the bytes. REQUIRES: !covers(start, start + bytes.size() + fin); bytes or fin.
-  void insert(std::uint32_t start, std::span<const std::uint8_t> bytes, bool fin);
+  void insert(std::uint32_t start, std::span<const std::uint8_t> bytes, bool fin,
+              std::optional<std::uint32_t> acknowledgment = {});
   /// Takes out the first segment if it starts at or before `next`.
   std::optional<HeldSegment> popUpTo(std::uint32_t next);
+  /// Takes out the first segment, if there is one.
+  std::optional<HeldSegment> popFirst();
 
+  std::size_t count() const { return segments_.size(); }
   bool empty() const { return segments_.empty(); }
   std::size_t cost() const { return cost_; }  // Sum over all segments.
 

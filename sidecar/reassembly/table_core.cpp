@@ -1,18 +1,23 @@
 #include "reassembly/table_core.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "reassembly/seq.h"
 
 namespace dormouse::reassembly {
 namespace {
 
-FlowView viewOf(const FlowRecord& flow, bool answered) {
+FlowView viewOf(const FlowRecord& flow, bool answered = false, bool overdue = false) {
   return {.id = {flow.index, flow.generation},
           .key = flow.key,
           .timestamp = flow.timestamp,
           .packets = flow.packets,
           .bytes = flow.bytes,
           .fromStart = flow.fromStart,
-          .answered = answered};
+          .answered = answered,
+          .overdue = overdue};
 }
 
 }  // namespace
@@ -42,9 +47,10 @@ FlowRecord& TableCore::appear(const FlowKey& key, WallTime timestamp, bool joine
   return flow;
 }
 
-bool TableCore::deliver(FlowRecord& flow, std::span<const std::uint8_t> bytes, bool answered) {
+bool TableCore::deliver(FlowRecord& flow, std::span<const std::uint8_t> bytes, bool answered,
+                        bool overdue) {
   if (flow.state == FlowState::kEmpty) store_.move(flow, FlowState::kOpen, now_);
-  const Reason verdict = listenerOf(flow).onData(viewOf(flow, answered), bytes);
+  const Reason verdict = listenerOf(flow).onData(viewOf(flow, answered, overdue), bytes);
   flow.bytes += bytes.size();
   if (!flow.isUdp()) flow.next += static_cast<std::uint32_t>(bytes.size());
   if (verdict == Reason::kNone) return true;
@@ -68,10 +74,34 @@ void TableCore::layToRest(FlowRecord& flow) {
   if (flow.state == FlowState::kTombstone) store_.move(flow, FlowState::kClosed, now_);
 }
 
-void TableCore::endAtGap(FlowRecord& flow) {
-  if (afterGap_[flow.key.mirror] == FlowTable::AfterGap::kNothing) {
-    return drop(flow, Reason::kGap);
+void TableCore::giveUpHoles(FlowRecord& flow) {
+  const std::unique_ptr<HeldSegments> held = held_.detach(flow);
+  std::optional<std::uint32_t> read;  // How far the client has, by what is captured since the hole.
+  while (const auto segment = held->popFirst()) {
+    if (seqDiff(segment->start, flow.next) > 0) {
+      const auto behind = static_cast<std::uint32_t>(held->count() + 1);
+      FlowView view = viewOf(flow);
+      view.packets -= behind;
+      const AfterGap after = listenerOf(flow).onGap(view);
+      if (after != AfterGap::kGoOn) return endAtGap(flow, after);
+      flow.packets = behind;
+      flow.next = segment->start;
+      flow.fromStart = false;
+      read.reset();
+    }
+    bool answered = false;
+    if (segment->acknowledgment) {
+      answered = read && seqDiff(*segment->acknowledgment, *read) > 0;
+      if (answered || !read) read = segment->acknowledgment;
+    }
+    const auto rest = segment->from(flow.next);
+    if (!rest.empty() && !deliver(flow, rest, answered, true)) return;
+    if (segment->fin) return close(flow, false);
   }
+}
+
+void TableCore::endAtGap(FlowRecord& flow, AfterGap after) {
+  if (after == AfterGap::kNothing) return drop(flow, Reason::kGap);
   finish(flow, Reason::kGap, false);
   bury(flow, Reason::kGap);
 }
@@ -89,7 +119,7 @@ void TableCore::drop(FlowRecord& flow, Reason reason, bool reset) {
 
 void TableCore::finish(FlowRecord& flow, Reason reason, bool reset) {
   held_.release(flow);
-  if (!flow.ended()) listenerOf(flow).onEnd(viewOf(flow, false), reason, reset);
+  if (!flow.ended()) listenerOf(flow).onEnd(viewOf(flow), reason, reset);
 }
 
 }  // namespace dormouse::reassembly

@@ -21,11 +21,7 @@ class TableCore {
  public:
   explicit TableCore(const Limits& limits);
 
-  void setListener(MirrorSlot slot, FlowListener* listener,
-                   FlowTable::AfterGap afterGap = FlowTable::AfterGap::kTombstone) {
-    listeners_[slot] = listener;
-    afterGap_[slot] = afterGap;
-  }
+  void setListener(MirrorSlot slot, FlowListener* listener) { listeners_[slot] = listener; }
   bool hasListener(MirrorSlot slot) const {
     return slot < kMaxSlots && listeners_[slot] != nullptr;
   }
@@ -44,7 +40,8 @@ class TableCore {
   /// is a tombstone if the listener refuses. REQUIRES: the key is unknown.
   FlowRecord& appear(const FlowKey& key, WallTime timestamp, bool joinedLate);
   /// Hands the next bytes to the listener. False if it abandoned the flow, now a tombstone.
-  bool deliver(FlowRecord& flow, std::span<const std::uint8_t> bytes, bool answered);
+  bool deliver(FlowRecord& flow, std::span<const std::uint8_t> bytes, bool answered,
+               bool overdue = false);
 
   /// The flow came to its own end. It stays to absorb retransmissions.
   void close(FlowRecord& flow, bool reset);
@@ -52,8 +49,9 @@ class TableCore {
   void closeFor(FlowRecord& flow, Reason reason, bool reset);
   /// A tombstone met a FIN or RST: nothing but retransmissions will follow.
   void layToRest(FlowRecord& flow);
-  /// Ends the flow with kGap and leaves what its slot wants. `flow` may be gone.
-  void endAtGap(FlowRecord& flow);
+  /// The flow's holes are waited for no longer: its listener decides about each. Nothing is held
+  /// afterwards. `flow` may be gone. REQUIRES: it holds something.
+  void giveUpHoles(FlowRecord& flow);
   /// Leaves a tombstone without telling anybody.
   void bury(FlowRecord& flow, Reason reason);
   /// Ends the flow for that reason unless it has ended already, and forgets it. `flow` is gone.
@@ -61,6 +59,9 @@ class TableCore {
 
  private:
   FlowListener& listenerOf(const FlowRecord& flow) const { return *listeners_[flow.key.mirror]; }
+  /// Ends the flow with kGap and leaves what its listener wants, which is not kGoOn. `flow` may be
+  /// gone.
+  void endAtGap(FlowRecord& flow, AfterGap after);
   /// Releases what is held and tells the listener, unless the flow has ended already.
   void finish(FlowRecord& flow, Reason reason, bool reset);
 
@@ -69,7 +70,6 @@ class TableCore {
   HeldPool held_;
   std::uint64_t evictions_ = 0;
   std::array<FlowListener*, kMaxSlots> listeners_{};
-  std::array<FlowTable::AfterGap, kMaxSlots> afterGap_{};
 };
 
 }  // namespace dormouse::reassembly

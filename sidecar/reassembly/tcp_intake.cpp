@@ -158,14 +158,11 @@ Reason TcpIntake::hold(FlowRecord& flow, std::uint32_t start, const Packet& pack
   while (room && !held.fitsTotal(size)) {
     FlowRecord& heaviest = held.heaviest(flow, size);
     room = &heaviest != &flow;
-    if (room) core_.endAtGap(heaviest);
+    if (room) core_.giveUpHoles(heaviest);
   }
-  if (!room) {
-    core_.endAtGap(flow);
-    return Reason::kGap;
-  }
-  held.hold(flow, start, packet.payload, fin, core_.now());
+  held.hold(flow, start, packet, core_.now());
   ++flow.packets;
+  if (!room) core_.giveUpHoles(flow);
   return Reason::kNone;
 }
 
@@ -176,8 +173,7 @@ void TcpIntake::accept(FlowRecord& flow, std::span<const std::uint8_t> bytes, bo
   while (auto segment = core_.held().pop(flow)) {
     // Invariant: segment->start <= flow.next, so the part before it has been delivered already.
     if (seqDiff(segment->end, flow.next) <= 0) continue;
-    const std::span<const std::uint8_t> all(segment->bytes.get(), segment->length());
-    const auto rest = all.subspan(flow.next - segment->start);
+    const auto rest = segment->from(flow.next);
     if (!rest.empty() && !core_.deliver(flow, rest, false)) return;
     if (segment->fin) return core_.close(flow, false);
   }

@@ -213,6 +213,26 @@ class Verdicts(LabCase):
         self.says(sidecar, pcap, r"\d+ of \d+ packets delivered; \d+ lost: kernel-drop")
         app.close()
 
+    def test_requests_come_again_behind_what_the_kernel_drops(self):
+        self.nginx()
+        sidecar = self.sidecar("--gap-timeout", "300ms", ring=SMALL_RING)
+        mirror = self.stream(sidecar, format="ndjson")
+        app = self.http()
+        self.ask(app, "GET", "/first")
+        self.says(sidecar, mirror, "1 of 1 request delivered")
+        self.starve(sidecar, lambda: self.ask(app, "POST", "/lost", b"x" * (6 * MIB)))
+
+        def come_again():  # The first one behind the hole is not joined.
+            self.ask(app, "GET", "/behind/the/hole")
+            return sidecar.report(mirror)["ledger"]["requests"]["delivered"] > 2
+        wait_until(come_again, "the connection is joined again")
+        app.close()
+        self.says(sidecar, mirror, r"\d+ of \d+ requests delivered; 1 request was cut at a packet that "
+                                   r"never came; the kernel dropped \d+ packets?")
+        wait_until(lambda: not sidecar.connections(mirror)["open"], "the connection has ended")
+        connections = sidecar.connections(mirror)
+        self.assertEqual((connections["seen"], connections["skipped"]), (1, {"gap": 1}))
+
     def test_a_full_connection_table(self):
         self.echo()
         sidecar = self.sidecar("--max-connections", "64")

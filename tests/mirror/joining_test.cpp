@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <sstream>
 
 #include "tests/mirror/flow_mirror_fixture.h"
+#include "tests/mirror/hostile_upload.h"
 
 namespace dormouse::mirror {
 namespace {
@@ -14,61 +14,12 @@ namespace {
 using dormouse::testing::Segment;
 using dormouse::testing::TcpClient;
 
-/// A request whose body is made of requests, some of them with bodies that are requests.
-struct Upload {
-  std::string head;
-  std::vector<std::string> parts;  // Of the body, as segments carry them.
-
-  std::string bytes() const {
-    std::string all = head;
-    for (const std::string& part : parts) all += part;
-    return all;
-  }
-};
-
 class JoiningTest : public FlowMirrorTest, public ::testing::WithParamInterface<unsigned> {
  protected:
   bool chance(unsigned percent) { return random_() % 100 < percent; }
   std::size_t upTo(std::size_t n) { return random_() % (n + 1); }
 
-  std::string fake() {
-    switch (random_() % 4) {
-      case 0:
-        return "GET /fake HTTP/1.1\r\nHost: evil\r\n\r\n";
-      case 1:
-        return "POST /fake HTTP/1.1\r\nHost: evil\r\nContent-Length: 5\r\n\r\nGET /";
-      case 2:
-        return "PUT /fake HTTP/1.1\r\nHost: evil\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-      default:
-        return "\r\n\r\nGET /fake HTTP/1.0\r\n\r\n";
-    }
-  }
-
-  Upload upload(int number) {
-    Upload made;
-    std::string body;
-    for (std::size_t i = 0, count = 1 + upTo(10); i < count; ++i) {
-      made.parts.push_back(fake());
-      body += made.parts.back();
-    }
-    const std::string target = "POST /real/" + std::to_string(number) + " HTTP/1.1\r\nHost: a\r\n";
-    if (chance(50)) {
-      made.head = target + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
-    } else {
-      // The lines between the chunks' data come with what is before them.
-      made.head = target + "Transfer-Encoding: chunked\r\n\r\n";
-      std::string* before = &made.head;
-      for (std::string& part : made.parts) {
-        std::ostringstream size;
-        size << std::hex << part.size() << "\r\n";
-        *before += size.str();
-        part += "\r\n";
-        before = &part;
-      }
-      made.parts.back() += "0\r\n\r\n";
-    }
-    return made;
-  }
+  Upload upload(int number) { return hostileUpload(random_, number); }
 
   /// What the client sends now: at its place in the stream, with what it has read so far.
   void send(TcpClient& client, std::uint32_t at, const std::string& bytes) {

@@ -147,6 +147,26 @@ TEST_F(Responses, AHoleLosesThemUntilTheClientAsksAgain) {
   EXPECT_EQ(ledger().requests.skippedTotal(), 0U);
 }
 
+TEST_F(Responses, ToOverdueRequestsHavePassed) {
+  start();
+  Talk talk;
+  open(talk);
+  feed(talk.ask(get("/1")));
+  feed(talk.answer(ok("one")));
+  talk.ask(get("/2"));  // Never captured.
+  feed(talk.answer(ok("two")));
+  feed(talk.ask(get("/3")));
+  feed(talk.answer(ok("three")));
+  feed(talk.ask(get("/4")));
+  feed(talk.answer(ok("four")));
+  clock_.advance(std::chrono::seconds(3));
+  table_.expire(clock_.now());
+  feed(talk.ask(get("/5")));
+  feed(talk.answer(ok("five")));
+  EXPECT_THAT(sink_->answers,
+              ElementsAre("100.1 GET /1 200 one", "101.1 GET /4 gap", "101.2 GET /5 200 five"));
+}
+
 TEST_F(Responses, AfterAHoleAPipelinedRequestDoesNotPassForAnAnsweredOne) {
   start();
   Talk talk;

@@ -29,8 +29,10 @@ struct Story {
   std::string bytes;
   std::vector<std::string> pieces;
   std::vector<bool> answered;
-  std::uint32_t packets = 0;   // As last told.
-  std::optional<Reason> fate;  // Of onEnd, or for which it was abandoned.
+  std::vector<bool> overdue;
+  std::vector<std::uint32_t> packetsBefore;  // Each hole behind which it went on.
+  std::uint32_t packets = 0;                 // As last told.
+  std::optional<Reason> fate;                // Of onEnd, or for which it was abandoned.
   bool abandoned = false;
   bool reset = false;
 };
@@ -59,12 +61,24 @@ class Recorder : public FlowListener {
     story->pieces.emplace_back(bytes.begin(), bytes.end());
     story->bytes += story->pieces.back();
     story->answered.push_back(flow.answered);
+    story->overdue.push_back(flow.overdue);
     story->packets = flow.packets;
     story->id = flow.id;
     if (refuseData == Reason::kNone) return Reason::kNone;
     settle(*story, refuseData, flow.packets);
     story->abandoned = true;
     return refuseData;
+  }
+
+  AfterGap onGap(const FlowView& flow) override {
+    Story* story = find(flow.key);
+    EXPECT_NE(story, nullptr) << "a hole in a flow that is not open";
+    if (story == nullptr || goOn == 0) return AfterGap::kTombstone;
+    --goOn;
+    story->joinedLate = true;
+    story->packetsBefore.push_back(flow.packets);
+    settledPackets += flow.packets;
+    return AfterGap::kGoOn;
   }
 
   void onEnd(const FlowView& flow, Reason reason, bool reset) override {
@@ -94,6 +108,7 @@ class Recorder : public FlowListener {
   std::size_t appeared = 0;    // Refused ones included.
   Reason refuse = Reason::kNone;
   Reason refuseData = Reason::kNone;
+  std::size_t goOn = 0;  // Behind how many holes flows may go on still.
   std::uint64_t settledPackets = 0;
 
  private:

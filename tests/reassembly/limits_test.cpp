@@ -1,4 +1,5 @@
 // What the table does when it waits, and when it fills up.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "harness.h"
@@ -9,6 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using testing::endpoint;
 using testing::Segment;
 using testing::TcpClient;
@@ -103,10 +105,101 @@ TEST(Gap, AFlowAtItsOwnBoundEnds) {
   harness.add(client.data(10, std::string(10, 'b')));
   harness.add(client.data(20, std::string(10, 'c')));
   EXPECT_EQ(harness.table.heldBytes(), 2 * HeldSegments::cost(10));
-  EXPECT_EQ(harness.add(client.data(30, std::string(10, 'd'))), Reason::kGap);
+  EXPECT_EQ(harness.add(client.data(30, std::string(10, 'd'))), Reason::kNone);  // The flow's fate.
   EXPECT_EQ(harness.last().fate, Reason::kGap);
-  EXPECT_EQ(harness.last().packets, 3U);
+  EXPECT_EQ(harness.last().packets, 4U);
   EXPECT_EQ(harness.table.heldBytes(), 0U);
+  harness.finish();
+}
+
+TEST(Gap, AFlowThatGoesOnIsGivenWhatWasHeld) {
+  Limits limits;
+  Harness harness(limits);
+  harness.listener.goOn = 2;
+  TcpClient client;
+  harness.add(client.syn());
+  harness.add(client.data(0, "ab"));
+  client.ack += 10;
+  harness.add(client.data(4, "ef"));
+  client.ack += 10;
+  harness.add(client.data(6, "gh"));
+  client.ack += 10;
+  harness.add(client.data(10, "kl"));
+  harness.pass(limits.gapTimeout);
+  ASSERT_EQ(harness.stories(), 1U);
+  EXPECT_THAT(harness.last().pieces, ElementsAre("ab", "ef", "gh", "kl"));
+  EXPECT_THAT(harness.last().packetsBefore, ElementsAre(2U, 2U));
+  EXPECT_EQ(harness.table.heldBytes(), 0U);
+  // The holes are not filled any more; what follows is in order again.
+  EXPECT_EQ(harness.add(client.data(2, "cd")), Reason::kDuplicate);
+  client.ack += 10;
+  harness.add(client.data(12, "mn"));
+  EXPECT_THAT(harness.last().answered, ElementsAre(false, false, true, false, true))
+      << "nothing is known of what comes first behind a hole";
+  EXPECT_THAT(harness.last().overdue, ElementsAre(false, true, true, true, false));
+  harness.add(client.fin(14));
+  EXPECT_EQ(harness.last().fate, Reason::kNone);
+  EXPECT_EQ(harness.last().packets, 3U);
+  harness.finish();
+}
+
+TEST(Gap, AFlowThatGoesOnEndsWithTheFinThatWasHeld) {
+  Limits limits;
+  Harness harness(limits);
+  harness.listener.goOn = 1;
+  const TcpClient client;
+  harness.add(client.syn());
+  harness.add(client.fin(4, "ef"));
+  harness.pass(limits.gapTimeout);
+  EXPECT_EQ(harness.last().bytes, "ef");
+  EXPECT_EQ(harness.last().fate, Reason::kNone);
+  EXPECT_EQ(harness.add(client.fin(4, "ef")), Reason::kDuplicate);
+  harness.finish();
+}
+
+TEST(Gap, AFlowAtItsBoundGoesOnWithTheSegmentThatFoundNoRoom) {
+  Limits limits;
+  limits.heldPerFlow = 2 * HeldSegments::cost(2) - 1;
+  Harness harness(limits);
+  harness.listener.goOn = 1;
+  const TcpClient client;
+  harness.add(client.syn());
+  harness.add(client.data(4, "ef"));
+  EXPECT_EQ(harness.add(client.data(6, "gh")), Reason::kNone);
+  EXPECT_EQ(harness.last().bytes, "efgh");
+  EXPECT_EQ(harness.table.heldBytes(), 0U);
+  harness.finish();
+}
+
+TEST(Gap, AFlowThatWentOnMayEndAtTheNextHole) {
+  Limits limits;
+  Harness harness(limits);
+  harness.listener.goOn = 1;
+  const TcpClient client;
+  harness.add(client.syn());
+  harness.add(client.data(4, "ef"));
+  harness.add(client.data(10, "kl"));
+  harness.pass(limits.gapTimeout);
+  EXPECT_EQ(harness.last().bytes, "ef");
+  EXPECT_EQ(harness.last().fate, Reason::kGap);
+  EXPECT_EQ(harness.last().packets, 2U);
+  EXPECT_EQ(harness.add(client.data(12, "mn")), Reason::kGap);
+  harness.finish();
+}
+
+TEST(Gap, AFlowThatGoesOnMayBeRefusedBehindTheHole) {
+  Limits limits;
+  Harness harness(limits);
+  harness.listener.goOn = 2;
+  const TcpClient client;
+  harness.add(client.syn());
+  harness.add(client.data(4, "ef"));
+  harness.add(client.data(10, "kl"));
+  harness.listener.refuseData = Reason::kOverBudget;
+  harness.pass(limits.gapTimeout);
+  EXPECT_EQ(harness.last().fate, Reason::kOverBudget);
+  EXPECT_EQ(harness.last().bytes, "ef");
+  EXPECT_EQ(harness.last().packets, 2U) << "what is held behind it has the same fate";
   harness.finish();
 }
 

@@ -90,6 +90,7 @@ TEST(Property, GarbageNeverUnbalancesTheBooks) {
       if (!toServer) std::swap(segment.source, segment.destination);
       harness.listener.refuse = random() % 10 == 0 ? Reason::kFiltered : Reason::kNone;
       harness.listener.refuseData = random() % 40 == 0 ? Reason::kOverBudget : Reason::kNone;
+      harness.listener.goOn = random() % 2;  // Behind the next hole.
       harness.add(segment, toServer);
       if (random() % 100 == 0 && harness.stories() > 0 && !harness.last().fate &&
           harness.last().id != FlowId{}) {

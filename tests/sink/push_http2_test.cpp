@@ -213,6 +213,24 @@ TEST_F(PushHttp2Test, AProgramThatSpeaksHttp1IsSaidToBe) {
   EXPECT_EQ(recorder_.fate(0), Reason::kSinkRefused);
 }
 
+TEST_F(PushHttp2Test, AProgramThatSaysNothingIsSaidNotToSpeakHttp2) {
+  Program program;
+  program.mute = true;
+  start(program.text());
+  openHttp2(0);
+  whole(1, "/1");
+  until(program, [&] { return !program.peers.empty(); });
+  clock_.advance(std::chrono::hours(1));  // It may stand in a debugger.
+  flush();
+  EXPECT_EQ(settled(), 0U);
+  close(*sink_, 0);
+  clock_.advance(std::chrono::seconds(60));
+  flush();
+  EXPECT_EQ(settledAs(Reason::kSinkRefused), 1U);
+  EXPECT_EQ(sink_->trouble(), program.text() + " does not speak HTTP/2");
+  EXPECT_EQ(recorder_.fate(0), Reason::kSinkRefused);
+}
+
 TEST_F(PushHttp2Test, ARefusalIsOfTheRequestsThatWaitAndOfThoseOfTheNextSecond) {
   auto closed = std::make_unique<LocalPort>(SOCK_STREAM, false);
   start(closed->text());
