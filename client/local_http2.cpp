@@ -97,7 +97,8 @@ void LocalHttp2::onChannelEvent() {
 
 void LocalHttp2::report() {
   for (const auto& [number, fate] : channel_.takeFates()) listener_.onLocalRequest(fate);
-  if (!done_ && channel_.fate()) settle(*channel_.fate());
+  const std::optional<Reason> fate = channel_.fate();
+  if (!done_ && fate) settle(*fate);
 }
 
 void LocalHttp2::settle(Reason fate) {
