@@ -39,7 +39,7 @@ class DataLoop {
     std::unique_ptr<capture::Capture> capture;
     MirrorMaker make;
     TimePoint deadline;
-    Nanos rest{0};  // See CapturePace.
+    Rest rest;
   };
 
   /// A mirror that has ended: its last report, and the capture, whose closing takes too long for

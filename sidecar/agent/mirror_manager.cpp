@@ -143,7 +143,9 @@ void MirrorManager::startOnLoop(const std::string& id, std::unique_ptr<capture::
             retire(std::move(ended), std::move(closing));
           });
     }
-    const Nanos rest = active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval};
+    // In the ring a small packet takes several times its own bytes.
+    const Rest rest{active.identity.push ? Nanos{0} : Nanos{settings_.mirror.writeInterval},
+                    settings_.capture.ringBytes / 16};
     if (!loop_->start({id, std::move(capture), std::move(maker), active.deadline, rest})) {
       remove(id);
       throw Problem(503, "the data thread does not keep up with its commands: try again");

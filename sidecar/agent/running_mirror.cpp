@@ -10,7 +10,7 @@ namespace dormouse::agent {
 
 RunningMirror::RunningMirror(std::string id, std::unique_ptr<capture::Capture> capture,
                              std::unique_ptr<mirror::Mirror> mirror, reassembly::MirrorSlot slot,
-                             TimePoint deadline, Nanos batch, Nanos rest, EventLoop& loop,
+                             TimePoint deadline, Nanos batch, Rest rest, EventLoop& loop,
                              const Clock& clock)
     : id_(std::move(id)),
       capture_(std::move(capture)),
@@ -42,7 +42,7 @@ int RunningMirror::takePackets(TimePoint now) {
   mirror_->noteKernelDrops(capture_->kernelDrops());
   try {
     const capture::Taken taken = capture_->dispatch(*mirror_, kPacketsPerTurn);
-    pace_.note(taken, now);
+    pace_.note(taken, taken.packets < kPacketsPerTurn, now);
     watch();
     return taken.packets;
   } catch (const std::exception& error) {

@@ -26,10 +26,10 @@ enum class Phase : std::uint8_t {
 class RunningMirror final : public EventHandler {
  public:
   /// `batch` is the capture's block time-out: how long a packet may lie in the ring until it can be
-  /// taken. `rest` is how long it may lie there longer under steady traffic (see CapturePace).
+  /// taken. `rest` is how long it may lie there longer under steady traffic.
   RunningMirror(std::string id, std::unique_ptr<capture::Capture> capture,
                 std::unique_ptr<mirror::Mirror> mirror, reassembly::MirrorSlot slot,
-                TimePoint deadline, Nanos batch, Nanos rest, EventLoop& loop, const Clock& clock);
+                TimePoint deadline, Nanos batch, Rest rest, EventLoop& loop, const Clock& clock);
   ~RunningMirror() override;
   RunningMirror(const RunningMirror&) = delete;
   RunningMirror& operator=(const RunningMirror&) = delete;

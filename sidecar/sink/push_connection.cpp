@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kMinChunk = 2 << 10;   // A small request, while the handshake goes on.
 constexpr std::size_t kMaxChunk = 64 << 10;  // One large segment.
+// What a connection gathers during a batch, to be sent by one call.
+constexpr std::size_t kGathered = 16 << 10;
+// Answers wake the loop once so many bytes of them wait, and at the other side's end: a wake-up for
+// each costs more than sending its request. It is the kernel's memory, of each connection.
+constexpr int kAnswersAtOnce = 4 << 10;
 // What one event reads of the answers, so that a chatty server does not keep the loop to itself.
 constexpr std::size_t kReadBytes = 64 << 10;
 
@@ -27,6 +32,9 @@ int PushConnection::connect(const Endpoint& to) {
   peer_ = to;
   const int error =
       socket_.connect(OutgoingSocket::Kind::kTcp, to, context_.options.sendBuffer, *this);
+  if (error == 0 || error == EINPROGRESS) {
+    setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVLOWAT, &kAnswersAtOnce, sizeof kAnswersAtOnce);
+  }
   if (error == EINPROGRESS) {
     deadline_ = context_.clock.now() + context_.options.connectTimeout;
     return 0;
@@ -37,13 +45,14 @@ int PushConnection::connect(const Endpoint& to) {
 }
 
 Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
-  if (state_ == State::kOpen && queue_.empty() && !bytes.empty()) {
-    const ssize_t n = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-      error_ = errno;
-      return Reason::kSinkClosed;
+  if (canSend() && !gathers(bytes.size())) {
+    if (const auto fate = writeQueue()) return *fate;
+    if (queue_.empty()) {
+      const ssize_t n = send(bytes);
+      if (n < 0) return Reason::kSinkClosed;
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+      blocked_ = !bytes.empty();
     }
-    if (n > 0) bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
   if (bytes.empty()) return Reason::kNone;
   auto* const out = queue_.room(bytes.size());
@@ -51,6 +60,24 @@ Reason PushConnection::write(std::span<const std::uint8_t> bytes) {
   out->insert(out->end(), bytes.begin(), bytes.end());
   updateWatch();
   return Reason::kNone;
+}
+
+bool PushConnection::gathers(std::size_t bytes) const {
+  // Most of the budget is for those whose reader is behind.
+  const mirror::Budget& budget = context_.budget;
+  return queue_.size() + bytes <= kGathered && budget.used() + bytes <= budget.limit() / 4;
+}
+
+ssize_t PushConnection::send(std::span<const std::uint8_t> bytes) {
+  const ssize_t n = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n >= 0) return n;
+  if (errno == EAGAIN || errno == EINTR) return 0;
+  error_ = errno;
+  return -1;
+}
+
+std::optional<Reason> PushConnection::flush() {
+  return canSend() && !queue_.empty() ? writeQueue() : std::nullopt;
 }
 
 std::vector<PushLink::RequestFate> PushConnection::takeFates() {
@@ -88,6 +115,7 @@ Reason PushConnection::settleNow() {
 
 Reason PushConnection::verdict() {
   if (!socket_.allAcknowledged()) return Reason::kSinkClosed;
+  if (!peerEnded_) readAnswers();  // What is left unread makes a close a reset.
   socket_.end();
   return Reason::kNone;
 }
@@ -126,10 +154,14 @@ std::optional<Reason> PushConnection::handle(std::uint32_t events) {
   return writeQueue();
 }
 
-std::optional<Reason> PushConnection::discardAnswers() {
+ssize_t PushConnection::readAnswers() {
   // MSG_TRUNC makes TCP drop the bytes without copying them (tcp(7)); the buffer stays untouched.
   static std::array<char, kReadBytes> scratch;
-  const ssize_t n = ::recv(socket_.fd(), scratch.data(), scratch.size(), MSG_TRUNC | MSG_DONTWAIT);
+  return ::recv(socket_.fd(), scratch.data(), scratch.size(), MSG_TRUNC | MSG_DONTWAIT);
+}
+
+std::optional<Reason> PushConnection::discardAnswers() {
+  const ssize_t n = readAnswers();
   if (n == 0) peerEnded_ = true;
   if (n >= 0 || errno == EAGAIN || errno == EINTR) return std::nullopt;
   error_ = errno;
@@ -137,16 +169,12 @@ std::optional<Reason> PushConnection::discardAnswers() {
 }
 
 std::optional<Reason> PushConnection::writeQueue() {
-  while (!queue_.empty()) {
-    const auto bytes = queue_.front();
-    const ssize_t n = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) break;
-      error_ = errno;
-      return Reason::kSinkClosed;
-    }
+  blocked_ = false;
+  while (!queue_.empty() && !blocked_) {
+    const ssize_t n = send(queue_.front());
+    if (n < 0) return Reason::kSinkClosed;
     queue_.consume(static_cast<std::size_t>(n));
+    blocked_ = n == 0;
   }
   if (queue_.empty()) {
     queue_.trim();
@@ -170,7 +198,7 @@ std::optional<Reason> PushConnection::sendFin() {
 
 void PushConnection::updateWatch() {
   std::uint32_t events = 0;
-  if (state_ == State::kConnecting || !queue_.empty()) events |= EPOLLOUT;
+  if (state_ == State::kConnecting || blocked_) events |= EPOLLOUT;
   if (!peerEnded_) {
     events |= EPOLLIN | EPOLLRDHUP;
   } else if (state_ == State::kLingering) {

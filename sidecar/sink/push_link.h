@@ -61,7 +61,7 @@ class PushLink {
   virtual ~PushLink() = default;
   /// Begins to connect to `to`. 0, or the value of errno if that failed at once.
   virtual int connect(const Endpoint& to) = 0;
-  /// The next bytes, or one datagram. kNone: taken whole; else the fate.
+  /// The next bytes, or one datagram; flush() follows. kNone: taken whole; else the fate.
   virtual Reason write(std::span<const std::uint8_t> bytes) = 0;
   // As those of RequestIntake. One of HTTP/1 is its bytes.
   virtual Reason beginRequest(std::uint32_t, const mirror::RequestInfo& request) {

@@ -58,6 +58,7 @@ std::optional<Endpoint> PushSink::nextEndpoint() {
 
 Reason PushSink::data(mirror::ConnectionHandle handle, std::span<const std::uint8_t> bytes) {
   reserve_.use(handle, bytes.size());
+  touch(handle);
   return judge(handle, slots_[handle].link->write(bytes));
 }
 
@@ -109,7 +110,11 @@ void PushSink::cancelRequest(mirror::RequestId id, Reason) {
 
 void PushSink::close(mirror::ConnectionHandle handle, Reason reason, bool) {
   std::optional<Reason> fate = reason;
-  if (reason == Reason::kNone) fate = slots_[handle].link->end();
+  if (reason == Reason::kNone) {
+    fate = slots_[handle].link->end();
+  } else {
+    slots_[handle].link->flush();  // Requests that were whole before the cut.
+  }
   if (!fate) {
     touch(handle);
     retime(handle);

@@ -68,7 +68,7 @@ class RunningMirrorTest : public ::testing::Test {
                         0,
                         clock_.now() + std::chrono::hours(1),
                         kBatch,
-                        kRest,
+                        {kRest, 1 << 20},
                         loop_,
                         clock_};
 };

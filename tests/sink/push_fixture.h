@@ -36,9 +36,10 @@ class PushTest : public SinkTest {
     runUntil([&] { return recorder_.fate(handle).has_value(); });
     return recorder_.fate(handle).value_or(Reason::kNone);
   }
-  /// Reads until the other end has ended or reset, the loop running meanwhile.
+  /// The batch is over; reads until the other end has ended or reset, the loop running meanwhile.
   Received readToEnd(const Fd& fd) {
     Received all;
+    if (sink_) sink_->flush(clock_.now());
     runUntil([&] {
       readSome(fd.get(), all);
       return all.ended || all.reset;

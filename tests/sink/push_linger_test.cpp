@@ -56,6 +56,21 @@ TEST_F(PushLingerTest, AResetAfterEverythingIsAcknowledgedIsStillADelivery) {
   EXPECT_EQ(awaitFate(0), Reason::kNone);
 }
 
+TEST_F(PushLingerTest, AnswersThatWereNotReadYetDoNotMakeTheEndAReset) {
+  LocalPort server;
+  Fd peer = lingering(server, "x");
+  ASSERT_TRUE(readToEnd(peer).ended);
+  acknowledge(peer);
+  ASSERT_EQ(::send(peer.get(), "answer", 6, MSG_NOSIGNAL), 6);
+  drainEvents();
+  clock_.advance(seconds(60));
+  sink_->flush(clock_.now());
+  EXPECT_EQ(recorder_.fate(0), Reason::kNone);
+  Received after;
+  test::readSome(peer.get(), after);
+  EXPECT_FALSE(after.reset);
+}
+
 TEST_F(PushLingerTest, BytesStillQueuedWhenTheServerResetsAreNotDelivered) {
   LocalPort server(SOCK_STREAM, true, 2048);
   Fd peer = lingering(server, std::string(500'000, 'x'));

@@ -170,10 +170,10 @@ TEST_F(PushSinkTest, AServerThatWentAwayIsNoticedByTheWrite) {
   LocalPort server;
   start(server.text());
   openConnected(server, 0).reset();
-  const Reason reason = data(*sink_, 0, "x");
+  const Reason reason = data(*sink_, 0, std::string(64 << 10, 'x'));
   EXPECT_EQ(reason, Reason::kSinkClosed);
   sink_->flush(clock_.now());
-  EXPECT_TRUE(recorder_.fates.empty());
+  EXPECT_TRUE(recorder_.fates.empty()) << "told by the call itself";
 }
 
 TEST_F(PushSinkTest, AServerThatOnlyEndsItsOwnSideStillGetsEverything) {
