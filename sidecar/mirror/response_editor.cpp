@@ -1,13 +1,12 @@
 #include "mirror/response_editor.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "http/response_head.h"
+#include "http/response_text.h"
 
 namespace dormouse::mirror {
 
@@ -35,13 +34,20 @@ Reason ResponseEditor::response(const ResponseInfo& info) {
   return Reason::kUnredactable;
 }
 
+void ResponseEditor::appendEdited(std::string& head,
+                                  const std::vector<http::HeaderField>& fields) const {
+  for (const http::HeaderField& field : fields) {
+    const auto value = redactor_.value(field);
+    head.append(field.name).append(": ");
+    head.append(value ? std::string_view(*value) : field.value).append("\r\n");
+  }
+  head += "\r\n";
+}
+
 std::optional<http::PairedResponse> ResponseEditor::edited(
     const http::PairedResponse& response) const {
-  std::vector<http::HeaderField> fields;
-  http::ResponseHead head;
-  const std::span<const std::uint8_t> bytes(
-      reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size());
-  if (!http::parseResponseHead(bytes, fields, head).empty()) return std::nullopt;
+  http::ResponseText text;
+  if (!http::parseResponseText(response.head, text).empty()) return std::nullopt;
 
   http::PairedResponse result;
   result.request = response.request;
@@ -49,19 +55,15 @@ std::optional<http::PairedResponse> ResponseEditor::edited(
   result.latency = response.latency;
   result.timestamp = response.timestamp;
   result.bodyBytes = response.bodyBytes;
-  // The status line stays as it is.
-  result.head = response.head.substr(0, response.head.find('\n') + 1);
-  for (const http::HeaderField& field : fields) {
-    const auto value = redactor_.value(field);
-    result.head.append(field.name).append(": ");
-    result.head.append(value ? std::string_view(*value) : field.value).append("\r\n");
-  }
-  result.head += "\r\n";
+  result.head = text.statusLine;  // It stays as it is.
+  appendEdited(result.head, text.fields);
+  if (!text.trailers.empty()) appendEdited(result.head, text.trailers);
 
   const bool whole = response.body.size() == response.bodyBytes;
   const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
-  if (judged && hasEvents(fields)) return std::nullopt;
-  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
+  if (judged && hasEvents(text.fields)) return std::nullopt;
+  switch (judged ? redactor_.judge(text.fields, response.body, whole)
+                 : http::Redactor::Body::kPlain) {
     case http::Redactor::Body::kPlain:
       result.body = response.body;
       return result;
