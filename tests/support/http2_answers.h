@@ -77,7 +77,6 @@ class Http2Answers {
   void reset(std::int32_t stream) {
     nghttp2_submit_rst_stream(session_, 0, stream, NGHTTP2_INTERNAL_ERROR);
   }
-  void goAway() { nghttp2_submit_goaway(session_, 0, 0, 0, nullptr, 0); }
   void ping() { nghttp2_submit_ping(session_, 0, nullptr); }
 
   /// What there is to be sent.
