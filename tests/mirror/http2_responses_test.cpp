@@ -2,7 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/mirror/responses_fixture.h"
+#include "tests/mirror/flow_mirror_fixture.h"
+#include "tests/mirror/talk.h"
 #include "tests/support/http2_answers.h"
 
 namespace dormouse::mirror {
@@ -15,8 +16,24 @@ using dormouse::testing::Http2List;
 using dormouse::testing::http2Post;
 using ::testing::ElementsAre;
 
-class Http2Responses : public Responses {
+class Http2Responses : public FlowMirrorTest {
  protected:
+  void start(wire::RequestSelection requests = {}) {
+    wire::MirrorSpec spec;
+    spec.format = wire::Format::kNdjson;
+    spec.responses = true;
+    spec.requests = std::move(requests);
+    FlowMirrorTest::start(std::move(spec));
+  }
+  void open(const Talk& talk) {
+    feed(talk.syn());
+    feed(talk.synAck());
+  }
+  wire::Account account() const {
+    const wire::Account account = ledger().responses.value();
+    EXPECT_TRUE(account.balances());
+    return account;
+  }
   /// A connection whose client and server both have said nothing yet.
   void connect(std::uint16_t port = 40000) {
     talk_ = Talk(port);
@@ -36,6 +53,10 @@ class Http2Responses : public Responses {
     head.insert(head.end(), more.begin(), more.end());
     server_->answer(stream, head, body);
     feed(talk_.answer(server_->take()));
+  }
+
+  static std::string ok(const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
 
   Talk talk_;
@@ -72,7 +93,7 @@ TEST_F(Http2Responses, TheServerMayGreetFirstAndInPieces) {
 TEST_F(Http2Responses, OfRequestsThatAreLeftOutTheyAreReadAllTheSame) {
   wire::RequestSelection selection;
   selection.path = "^/wanted";
-  start(true, selection);
+  start(selection);
   connect();
   respond(ask(http2Get("/other")), "x", {{"x-table", "entry"}});
   respond(ask(http2Get("/wanted")), "y", {{"x-table", "entry"}});
@@ -96,16 +117,15 @@ TEST_F(Http2Responses, AGapLosesTheRestOfTheConnectionAndNoRequest) {
   EXPECT_EQ(sink_->answers.back(), "100.7 GET /4 gap");
   feed(talk_.fin());
   sink_->settleClosed();
-  const wire::Ledger ledger = mirror_->report().ledger;
-  EXPECT_EQ(ledger.requests.delivered, 4U);
-  EXPECT_EQ(ledger.requests.skippedTotal(), 0U);
+  EXPECT_EQ(ledger().requests.delivered, 4U);
+  EXPECT_EQ(ledger().requests.skippedTotal(), 0U);
 }
 
 TEST_F(Http2Responses, AConnectionWhoseSynAckWasLostIsNotFollowed) {
   start();
   connect();
   talk_ = Talk(40002);
-  feedQuietly(talk_.syn());
+  feed(talk_.syn());
   ask(http2Get("/1"));
   feed(talk_.answer(server_->take()));
   EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /1 gap"));
@@ -183,7 +203,7 @@ TEST_F(Http2Responses, AnUpgradeGoesOnInHttp2HoweverItIsCut) {
         talk_.ask("GET /first HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
                   "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"));
     for (std::size_t at = 0; at < granted.size(); at += chunk) {
-      feedQuietly(talk_.answer(granted.substr(at, chunk)));
+      feed(talk_.answer(granted.substr(at, chunk)));
     }
     EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /first 200 upgraded")) << chunk;
     std::string preface = client_->take();  // As of a client that has begun with stream 3.
@@ -204,7 +224,7 @@ TEST_F(Http2Responses, AnUpgradeThatIsNotGrantedStaysWithHttp1) {
       talk_.ask("GET /first HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
                 "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"));
   feed(talk_.answer(ok("plain")));
-  feed(talk_.ask(get("/second")));
+  feed(talk_.ask("GET /second HTTP/1.1\r\nHost: a\r\n\r\n"));
   feed(talk_.answer(ok("again")));
   EXPECT_THAT(sink_->answers,
               ElementsAre("100.1 GET /first 200 plain", "100.2 GET /second 200 again"));
@@ -220,7 +240,7 @@ TEST_F(Http2Responses, ContentsAboveTheMemoryAreLostAndTheConnectionIsNot) {
     server_->answer(stream, {{":status", "200"}}, large, false);
     const std::string bytes = server_->take();
     for (std::size_t at = 0; at < bytes.size(); at += 60'000) {
-      feedQuietly(talk_.answer(bytes.substr(at, 60'000)));
+      feed(talk_.answer(bytes.substr(at, 60'000)));
     }
   }
   EXPECT_GT(account().skipped.at(static_cast<std::size_t>(Reason::kOverBudget)), 10U);
@@ -234,7 +254,7 @@ TEST_F(Http2Responses, ServersOfOtherProtocolsAreForgotten) {
   for (std::uint16_t port = 1; port < 2000; ++port) {
     Talk talk(port);
     open(talk);
-    feedQuietly(talk.answer(std::string("\0\0\0\1 some other greeting", 20)));
+    feed(talk.answer(std::string("\0\0\0\1 some other greeting", 20)));
   }
   connect(50000);
   respond(ask(http2Get("/1")), "one");
