@@ -73,7 +73,7 @@ TEST_F(NdjsonSinkTest, OneOfHttp2HasItsTrailers) {
       "b\r\n\r\n";
   ASSERT_EQ(sink_->responses()->response(info(&response)), Reason::kNone);
   EXPECT_THAT(read(), HasSubstr(R"("headers":{"content-type":"application/grpc"},)"
-                                R"("trailers":{"grpc-status":"5","grpc-message":"a: b"},)"
+                                R"("trailers":{"grpc-message":"a: b","grpc-status":"5"},)"
                                 R"("body_bytes":4,)"));
 }
 
