@@ -1,75 +1,17 @@
 """HTTP/2 and gRPC, mirrored request by request."""
-import base64
 import signal
 import subprocess
 
 from lab import dissection, http2
-from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, wait_until
-from lab.http2 import CAUTIOUS, GrpcServer, Nghttpd
+from lab.case import APP_PORT, LOCAL_PORT, main, wait_until
+from lab.http2 import CAUTIOUS, GrpcServer
+from lab.http2_case import Http2Case
 from lab.namespaces import DEV4, POD4
 from lab.requests import CurlStream
 from lab.stream import FrameReader
 
 
-class Http2(LabCase):
-    def app(self, *flags):
-        return Nghttpd(self, self.lab.pod, (POD4, APP_PORT), "--echo-upload", *flags)
-
-    def program(self, namespace=None, host=DEV4, *flags):
-        return Nghttpd(self, namespace or self.lab.dev, (host, LOCAL_PORT), "--echo-upload", *flags)
-
-    def url(self, path):
-        return f"http://{POD4}:{APP_PORT}{path}"
-
-    def curl(self, *arguments):
-        done = self.lab.dev.run(["curl", "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-w",
-                                 "%{http_version}\n", *arguments], text=True)
-        self.assertEqual((done.returncode, set(done.stdout.split())), (0, {"2"}), done.stderr)
-
-    def h2load(self, requests, clients, streams, *arguments):
-        done = self.lab.dev.run(["h2load", "-n", str(requests), "-c", str(clients), "-m",
-                                 str(streams), *arguments, self.url("/load")], text=True)
-        self.assertIn(f"{requests} done", done.stdout, done.stderr)
-        self.assertIn(" 0 errored", done.stdout)
-
-    def body(self, size):
-        path = self.directory / f"body{size}"
-        path.write_bytes(bytes(i * 7 % 251 for i in range(size)))
-        return path
-
-    def traffic(self):
-        """Requests by curl and h2load; [(method, path, body bytes)]."""
-        sent = []
-        done = self.lab.dev.run(["nghttp", "-n", *(self.url(f"/get?n={n}") for n in range(10))])
-        self.assertEqual(done.returncode, 0, done.stderr)
-        sent += [("GET", f"/get?n={n}", 0) for n in range(10)]
-        for size in (0, 1, 5000, 300_000):
-            self.curl("--data-binary", f"@{self.body(size)}", self.url(f"/post{size}"))
-            sent.append(("POST", f"/post{size}", size))
-        self.h2load(300, 3, 20)
-        sent += [("GET", "/load", 0)] * 300
-        self.h2load(40, 2, 10, "-d", str(self.body(20_000)))
-        sent += [("POST", "/load", 20_000)] * 40
-        return sorted(sent)
-
-    def account(self, sidecar, mirror):
-        return sidecar.report(mirror)["ledger"]["requests"]
-
-    def wait_requests(self, sidecar, mirror, count):
-        def settled():
-            account = self.account(sidecar, mirror)
-            return account["open"] == 0 and account["seen"] == count
-        wait_until(settled, f"{count} requests have their fate", 30)
-
-    def assert_got(self, program, sent):
-        wait_until(lambda: len(program.requests()) >= len(sent), "the program got every request", 30)
-        self.assertEqual([request[:3] for request in program.requests()], sent)
-        self.assertEqual(program.complaints(), [])
-
-    def assert_all_delivered(self, report, count):
-        self.assertEqual(report["ledger"]["requests"],
-                         {"seen": count, "open": 0, "delivered": count, "skipped": {}})
-
+class Http2(Http2Case):
     # --- push
 
     def test_push_to_a_cautious_program(self):
@@ -221,103 +163,6 @@ class Http2(LabCase):
         self.assertEqual(ours, dissection.http2_requests(capture.path, APP_PORT))
         self.assertEqual(len(ours), len(sent))
 
-    # --- responses
-
-    def responses(self, stream):
-        return [record for record in stream.records() if record["type"] == "response"]
-
-    def wait_responses(self, sidecar, stream, count):
-        """Their lines, and the final report."""
-        wait_until(lambda: len(self.responses(stream)) == count, f"{count} responses", 30)
-        report = self.delete(sidecar, stream.mirror)
-        self.assertEqual(report["ledger"]["responses"],
-                         {"seen": count, "open": 0, "delivered": count, "skipped": {}})
-        return self.responses(stream)
-
-    def test_each_request_has_its_response_and_tshark_finds_the_same(self):
-        self.app()
-        sidecar = self.sidecar()
-        capture = CurlStream(self, sidecar, port=APP_PORT, format="pcap")
-        stream = CurlStream(self, sidecar, port=APP_PORT, format="ndjson", responses="1")
-        sent = self.traffic()
-        responses = self.wait_responses(sidecar, stream, len(sent))
-        packets = self.delete(sidecar, capture.mirror)["ledger"]["packets"]
-        self.assertEqual(packets["delivered"], packets["seen"], packets)
-        capture.wait_end()
-        stream.wait_end()
-        clients = {(one["connection"], one["request"]): one["client"]
-                   for one in stream.requests()}
-        self.assertEqual(len(clients), len(sent))
-        ours = []
-        for one in responses:
-            client = clients[(one["connection"], one["request"])]
-            ours.append((int(client.rpartition(":")[2]), one["status"], one["body_bytes"]))
-            self.assertGreaterEqual(one["latency_ms"], 0)
-            if one["method"] == "POST":
-                self.assertEqual(one["status"], 200)
-        self.assertEqual(sorted(ours), dissection.http2_responses(capture.path, APP_PORT))
-        echoed = sorted(one["body_bytes"] for one in responses if one["path"].startswith("/post"))
-        self.assertEqual(echoed, [0, 1, 5000, 300_000])
-
-    def test_trailers_padding_and_pushed_ones(self):
-        self.app("--trailer=x-end: here", "--padding=200", "--push=/index=/pushed")
-        sidecar = self.sidecar()
-        stream = CurlStream(self, sidecar, port=APP_PORT, format="ndjson", responses="1")
-        done = self.lab.dev.run(["nghttp", "-n", *(self.url("/index") for _ in range(3))])
-        self.assertEqual(done.returncode, 0, done.stderr)
-        for one in self.wait_responses(sidecar, stream, 3):
-            self.assertEqual((one["status"], one["body"], one["trailers"]),
-                             (200, "here it is", {"x-end": "here"}))
-
-    def test_grpc_answers_have_their_messages_and_their_status(self):
-        GrpcServer(self, self.lab.pod, (POD4, APP_PORT))
-        sidecar = self.sidecar()
-        stream = CurlStream(self, sidecar, port=APP_PORT, format="ndjson", responses="1")
-        sent = http2.grpc_calls(self.lab.dev, (POD4, APP_PORT), 20)
-        http2.grpc_failure(self.lab.dev, (POD4, APP_PORT))
-        responses = self.wait_responses(sidecar, stream, len(sent) + 1)
-        failed = [one for one in responses if one["path"] == "/lab.Echo/Missing"]
-        self.assertEqual([one["headers"]["grpc-status"] for one in failed], ["12"])
-        self.assertEqual({one["trailers"]["grpc-status"] for one in responses
-                          if one not in failed}, {"0"})
-        got = sorted((one["path"], http2.messages(content(one))) for one in responses
-                     if one not in failed and not one.get("body_truncated"))
-        self.assertEqual(got, [call for call in sent if sum(len(m) + 5 for m in call[1]) <= 65536])
-
-    def compare(self, sidecar, *flags):
-        return self.client(sidecar, "--compare", f"{APP_PORT}:{LOCAL_PORT}", *flags)
-
-    def test_compare_of_a_program_with_a_small_difference(self):
-        self.app()
-        program = self.program(self.lab.pod, "127.0.0.1", *CAUTIOUS)
-        (self.directory / f"files{LOCAL_PORT}" / "index").write_text("here it was")
-        sidecar = self.sidecar()
-        client = self.compare(sidecar)
-        mirror = self.active(sidecar)[0]["id"]
-        sent = self.traffic()
-        self.curl(self.url("/index"))
-        self.wait_requests(sidecar, mirror, len(sent) + 1)
-        wait_until(lambda: len(program.requests()) == len(sent) + 1, "the program got them", 30)
-        code, output = client.interrupt()
-        self.assertEqual(code, 5, output)
-        self.assertIn("GET /index:", output)
-        self.assertIn(f"{len(sent) + 1} responses compared: {len(sent)} equal, 1 different", output)
-
-    def test_compare_of_grpc(self):
-        GrpcServer(self, self.lab.pod, (POD4, APP_PORT))
-        program = GrpcServer(self, self.lab.pod, ("127.0.0.1", LOCAL_PORT), "--fail-empty")
-        sidecar = self.sidecar()
-        client = self.compare(sidecar)
-        sent = http2.grpc_calls(self.lab.dev, (POD4, APP_PORT), 20)
-        wait_until(lambda: len(program.calls()) >= len(sent), "the program got every call")
-        code, output = client.interrupt()
-        self.assertEqual(code, 5, output)
-        empty = sum(1 for method, messages in sent if messages == [b""])
-        self.assertGreater(empty, 0)
-        self.assertIn("grpc-status: pod 0, local 9", output)
-        self.assertIn(f"{len(sent)} responses compared: {len(sent) - empty} equal, "
-                      f"{empty} different", output)
-
     # --- gRPC
 
     def test_grpc_by_push(self):
@@ -343,7 +188,7 @@ class Http2(LabCase):
         unary = sorted(call for call in sent if call[0].endswith("Unary"))
         wait_until(lambda: len(stream.requests()) == len(unary), "ndjson has every unary call")
         small = [call for call in unary if len(call[1][0]) < 60_000]
-        shown = sorted((one["path"], http2.messages(content(one))) for one in stream.requests()
+        shown = sorted((one["path"], http2.messages(http2.content(one))) for one in stream.requests()
                        if not one.get("body_truncated"))
         self.assertEqual(shown, small)
         self.assertEqual({one["headers"]["x-lab"] for one in stream.requests()}, {"1"})
@@ -401,12 +246,6 @@ class Http2(LabCase):
         wait_until(lambda: len(stream.requests()) == 1, "the request")
         self.assertNotIn("upgrade", stream.requests()[0]["headers"])
         self.delete(sidecar, stream.mirror)
-
-
-def content(request):
-    if "body_base64" in request:
-        return base64.b64decode(request["body_base64"])
-    return request.get("body", "").encode()
 
 
 if __name__ == "__main__":

@@ -119,3 +119,10 @@ def messages(body):
         found.append(body[5:5 + length])
         body = body[5 + length:]
     return found
+
+
+def content(request):
+    """The content of a request or response, as ndjson shows it."""
+    if "body_base64" in request:
+        return base64.b64decode(request["body_base64"])
+    return request.get("body", "").encode()
