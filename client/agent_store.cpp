@@ -175,6 +175,7 @@ std::vector<AttachedAgent> AgentStore::of(const std::string& podUid) const {
   std::sort(found.begin(), found.end(),
             [](const auto& one, const auto& other) { return one.first > other.first; });
   std::vector<AttachedAgent> agents;
+  agents.reserve(found.size());
   for (auto& [time, agent] : found) agents.push_back(std::move(agent));
   return agents;
 }

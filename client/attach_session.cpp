@@ -1,5 +1,8 @@
 #include "client/attach_session.h"
 
+#include <optional>
+#include <string>
+
 #include "client/access.h"
 #include "client/agent_list.h"
 #include "client/agent_store.h"
@@ -58,9 +61,9 @@ std::string endMirrors(const Pod& pod, const AgentWish& wish, const std::string&
       [](const ControlClient& control) { return std::to_string(control.removeAll()); }, kPatience,
       cluster.kubectl(), cluster.loop(), cluster.clock());
   for (inquiry.tend(); !inquiry.done(); inquiry.tend()) cluster.pause(kTick);
-  if (!inquiry.answer()) throw ClusterError(inquiry.trouble());
-  return *inquiry.answer() == "1" ? "1 mirror of yours has ended"
-                                  : *inquiry.answer() + " mirrors of yours have ended";
+  const std::optional<std::string> answer = inquiry.answer();
+  if (!answer) throw ClusterError(inquiry.trouble());
+  return *answer == "1" ? "1 mirror of yours has ended" : *answer + " mirrors of yours have ended";
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ class Comparer {
 
 }  // namespace
 
-void Differences::add(std::string path, std::optional<std::string> pod,
+void Differences::add(const std::string& path, std::optional<std::string> pod,
                       std::optional<std::string> local) {
   if (++total > kMost) return;
   if (pod) pod = shortened(*pod);

@@ -102,13 +102,13 @@ void LocalConnection::onEvents(std::uint32_t events) {
     if (const int error = takeError(); error != 0) return settle(Reason::kSinkClosed, error);
     if (state_ == State::kLingering) return settle(Reason::kNone);
   }
-  if (state_ == State::kOpen && (events & EPOLLOUT) != 0) flush();
+  if (state_ == State::kOpen && (events & EPOLLOUT) != 0) writeQueue();
 }
 
 void LocalConnection::onConnected() {
   state_ = State::kOpen;
   since_ = clock_.now();
-  flush();
+  writeQueue();
 }
 
 void LocalConnection::readAnswers() {
@@ -129,7 +129,7 @@ void LocalConnection::readAnswers() {
   }
 }
 
-void LocalConnection::flush() {
+void LocalConnection::writeQueue() {
   while (!queue_.empty()) {
     const auto bytes = queue_.front();
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -39,7 +39,7 @@ class LocalConnection final : public LocalEnd, private EventHandler {
   void onEvents(std::uint32_t events) override;
   void onConnected();
   void readAnswers();
-  void flush();
+  void writeQueue();
   void endIfWritten();
   void watch();
   int takeError() const;

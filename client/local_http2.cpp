@@ -100,10 +100,11 @@ void LocalHttp2::onChannelEvent() {
 }
 
 void LocalHttp2::report() {
-  for (const auto& [number, fate] : channel_.takeFates()) {
-    listener_.onLocalRequest(connection_, number, fate);
+  for (const auto& [number, request] : channel_.takeFates()) {
+    listener_.onLocalRequest(connection_, number, request);
   }
-  if (!done_ && channel_.fate()) settle(*channel_.fate());
+  const std::optional<Reason> fate = channel_.fate();
+  if (!done_ && fate) settle(*fate);
 }
 
 void LocalHttp2::settle(Reason fate) {

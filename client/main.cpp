@@ -140,15 +140,16 @@ int run(const std::vector<std::string>& words) {
   if (arguments.command == Command::kPcap) return codeOf(capture(arguments, kubectl, clock));
   Display display(styleOf(arguments, STDOUT_FILENO), std::cout, clock);
   Display notices(Style::kPlain, std::cerr, clock);
+  if (kubectl == nullptr || arguments.command == Command::kMirror) {
+    return codeOf(runMirror(arguments, kubectl, display, clock));
+  }
   switch (arguments.command) {
     case Command::kAttach:
       return codeOf(runAttach(arguments, *kubectl, display, clock));
     case Command::kDetach:
       return codeOf(runDetach(arguments, *kubectl, display, clock));
-    case Command::kList:
-      return codeOf(runList(arguments, *kubectl, std::cout, notices, clock));
     default:
-      return codeOf(runMirror(arguments, kubectl, display, clock));
+      return codeOf(runList(arguments, *kubectl, std::cout, notices, clock));
   }
 }
 

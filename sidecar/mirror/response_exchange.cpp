@@ -109,9 +109,12 @@ void ResponseExchange::restart() {
 }
 
 std::size_t ResponseExchange::held() const {
-  constexpr std::size_t kNode = 48;  // Of the map.
-  const std::size_t pairing = http2_ ? sizeof(*http2_) + http2_->held() : pairing_->held();
-  return sizeof(ResponseExchange) + pairing + text_ + waiting_.size() * (sizeof(Waiting) + kNode);
+  constexpr std::size_t kNode = 48;      // Of a map.
+  constexpr std::size_t kOfStage = 176;  // Its own node there, with the connection's both ends.
+  const std::size_t pairing =
+      http2_ ? sizeof(*http2_) + http2_->held() : sizeof(*pairing_) + pairing_->held();
+  return sizeof(ResponseExchange) + kOfStage + pairing + text_ +
+         waiting_.size() * (sizeof(Waiting) + kNode);
 }
 
 void ResponseExchange::onResponse(http::PairedResponse&& response) {

@@ -17,7 +17,7 @@
 namespace dormouse::client {
 
 /// What a test says about the way to the sidecar, and learns about its use.
-struct Way {
+struct ScriptedWay {
   Endpoint::State state = Endpoint::State::kOpen;  // As open() finds it.
   std::string trouble;
   std::string url;
@@ -68,7 +68,7 @@ class SessionHarness {
  private:
   class ScriptedEndpoint final : public Endpoint {
    public:
-    explicit ScriptedEndpoint(Way& way) : way_(way) {}
+    explicit ScriptedEndpoint(ScriptedWay& way) : way_(way) {}
     ~ScriptedEndpoint() override { way_.alive = false; }
     ScriptedEndpoint(const ScriptedEndpoint&) = delete;
     ScriptedEndpoint& operator=(const ScriptedEndpoint&) = delete;
@@ -82,7 +82,7 @@ class SessionHarness {
     bool reopens() const override { return true; }
 
    private:
-    Way& way_;
+    ScriptedWay& way_;
   };
 
   std::ostringstream out_;
@@ -90,7 +90,7 @@ class SessionHarness {
 
  public:
   ManualClock clock;
-  Way way;
+  ScriptedWay way;
 
  private:
   Display display_{Style::kPlain, out_, clock};
