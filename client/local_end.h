@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/reason.h"
+#include "http/response_pairing.h"
 #include "wire/frames.h"
 
 namespace dormouse::client {
@@ -22,11 +23,15 @@ class LocalEndListener {
   /// onLocalDone follows, for UDP when the flow is over.
   virtual void onLocalRefused(std::uint64_t connection, const std::string& detail) = 0;
   /// The fate of one HTTP/2 request that came whole.
-  virtual void onLocalRequest(Reason fate) = 0;
+  virtual void onLocalRequest(std::uint64_t connection, std::uint32_t request, Reason fate) = 0;
   /// The local program took `bytes`.
   virtual void onLocalWritten(std::uint64_t bytes) = 0;
   /// TCP: the next bytes that the local program has sent; none: it has closed its side in order.
   virtual void onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) = 0;
+  /// HTTP/2, where answers matter: what it has answered to a request, once for each that it was
+  /// sent at least in part, before the end is over; null: nothing, for that reason.
+  virtual void onLocalHttp2Answer(std::uint64_t connection, std::uint32_t request,
+                                  http::PairedResponse* answer, Reason missing) = 0;
 };
 
 /// A socket to the local program. Owned by the Replayer; one thread. Nothing here blocks. After

@@ -17,8 +17,9 @@ replay::Http2Fields owned(const std::vector<wire::FieldView>& views) {
   return fields;
 }
 
-replay::Http2ChannelOptions options() {
+replay::Http2ChannelOptions options(replay::Http2Watcher* watcher) {
   replay::Http2ChannelOptions options;
+  options.watcher = watcher;
   options.linger = std::chrono::hours(24);  // onTime() says when it is over.
   return options;
 }
@@ -26,18 +27,21 @@ replay::Http2ChannelOptions options() {
 }  // namespace
 
 LocalHttp2::LocalHttp2(std::uint64_t connection, const Poco::Net::SocketAddress& to,
-                       EventLoop& loop, const Clock& clock, BufferCap& cap,
+                       EventLoop& loop, const Clock& clock, BufferCap& cap, bool answers,
                        LocalEndListener& listener)
     : connection_(connection),
       to_(endpointOf(to)),
       clock_(clock),
       cap_(cap),
       listener_(listener),
-      channel_({loop, clock, nullptr, *this, options()}, *this) {}
+      answers_(answers ? std::make_unique<LocalAnswers>(connection, listener) : nullptr),
+      channel_({loop, clock, nullptr, *this, options(answers_.get())}, *this) {}
 
 void LocalHttp2::request(const wire::RequestFrame& frame) {
   if (done_) {
-    if (frame.part == wire::RequestPart::kEnd) listener_.onLocalRequest(Reason::kSinkClosed);
+    if (frame.part == wire::RequestPart::kEnd) {
+      listener_.onLocalRequest(connection_, frame.request, Reason::kSinkClosed);
+    }
     return;
   }
   switch (frame.part) {
@@ -96,7 +100,9 @@ void LocalHttp2::onChannelEvent() {
 }
 
 void LocalHttp2::report() {
-  for (const auto& [number, fate] : channel_.takeFates()) listener_.onLocalRequest(fate);
+  for (const auto& [number, request] : channel_.takeFates()) {
+    listener_.onLocalRequest(connection_, number, request);
+  }
   const std::optional<Reason> fate = channel_.fate();
   if (!done_ && fate) settle(*fate);
 }
@@ -104,8 +110,8 @@ void LocalHttp2::report() {
 void LocalHttp2::settle(Reason fate) {
   done_ = true;
   for (const std::uint32_t number : channel_.undelivered()) {
-    static_cast<void>(number);
-    listener_.onLocalRequest(fate == Reason::kNone ? Reason::kSinkClosed : fate);
+    listener_.onLocalRequest(connection_, number,
+                             fate == Reason::kNone ? Reason::kSinkClosed : fate);
   }
   listener_.onLocalDone(connection_, cutFor_ != Reason::kNone ? cutFor_ : fate);
 }

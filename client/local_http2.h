@@ -3,26 +3,29 @@
 
 #include <Poco/Net/SocketAddress.h>
 
+#include <memory>
 #include <optional>
 #include <set>
 
 #include "client/byte_queue.h"
+#include "client/local_answers.h"
 #include "client/local_end.h"
 #include "common/event_loop.h"
 #include "replay/http2_channel.h"
 
 namespace dormouse::client {
 
-/// In HTTP/2, with the program's own settings and windows: see Http2Channel. The answers are read
-/// and thrown away. A request that does not fit the cap is left out alone, and so is one that was
-/// in the middle of a connection that the program has ended; the next one connects again.
+/// In HTTP/2, with the program's own settings and windows: see Http2Channel. The answers are read,
+/// and told of if they matter, else thrown away. A request that does not fit the cap is left out
+/// alone, and so is one that was in the middle of a connection that the program has ended; the next
+/// one connects again.
 class LocalHttp2 final : public LocalEnd,
                          private replay::Http2ChannelOwner,
                          private replay::Http2Memory {
  public:
-  /// As LocalConnection's.
+  /// As LocalConnection's. `answers`: they matter.
   LocalHttp2(std::uint64_t connection, const Poco::Net::SocketAddress& to, EventLoop& loop,
-             const Clock& clock, BufferCap& cap, LocalEndListener& listener);
+             const Clock& clock, BufferCap& cap, bool answers, LocalEndListener& listener);
 
   void write(std::span<const std::uint8_t>) override {}  // It has no bytes but its requests'.
   void request(const wire::RequestFrame& frame) override;
@@ -52,6 +55,7 @@ class LocalHttp2 final : public LocalEnd,
   TimePoint finishedAt_ = TimePoint::max();
   Reason cutFor_ = Reason::kNone;
   bool done_ = false;
+  const std::unique_ptr<LocalAnswers> answers_;  // If they matter.
   replay::Http2Channel channel_;
 };
 

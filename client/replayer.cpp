@@ -52,8 +52,7 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
   Entry& entry = place->second;
   entry.target = target;
   entry.http2 = frame.http2;
-  // Only answers of HTTP/1 are compared.
-  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp && !frame.http2) {
+  if (matcher_ != nullptr && frame.protocol == wire::Protocol::kTcp) {
     matcher_->open(frame.connection);
   }
   LocalEndListener& listener = *this;
@@ -61,7 +60,7 @@ void Replayer::onOpen(const wire::OpenFrame& frame) {
     entry.end = std::make_unique<LocalUdp>(frame.connection, *target, loop_, listener);
   } else if (frame.http2) {
     entry.end = std::make_unique<LocalHttp2>(frame.connection, *target, loop_, clock_, ports_.cap(),
-                                             listener);
+                                             matcher_ != nullptr, listener);
   } else {
     entry.end = std::make_unique<LocalConnection>(frame.connection, *target, loop_, clock_,
                                                   ports_.cap(), listener);
@@ -91,6 +90,7 @@ void Replayer::onRequest(const wire::RequestFrame& frame) {
     throw wire::FrameError("the stream begins more requests than a sidecar can hold");
   }
   if (begins) entry.requests.insert(frame.request);
+  if (begins && matcher_ != nullptr) matcher_->begin(frame);
   const bool ends = frame.part == wire::RequestPart::kEnd;
   if (ends || cancels) entry.requests.erase(frame.request);
   if (ends) {
@@ -98,7 +98,7 @@ void Replayer::onRequest(const wire::RequestFrame& frame) {
     ++account_.requests.open;
   }
   if (!entry.end) {
-    if (ends) account_.requests.settle(Reason::kSinkClosed);
+    if (ends) onLocalRequest(frame.connection, frame.request, Reason::kSinkClosed);
     return;
   }
   entry.end->request(frame);
@@ -164,8 +164,16 @@ void Replayer::onLocalRefused(std::uint64_t connection, const std::string& detai
   ports_.noteRefused(*entries_.at(connection).target, detail);
 }
 
-void Replayer::onLocalRequest(Reason fate) {
+void Replayer::onLocalRequest(std::uint64_t connection, std::uint32_t request, Reason fate) {
   account_.requests.settle(fate);
+  if (fate != Reason::kNone && matcher_ != nullptr) {
+    matcher_->localHttp2Answer(connection, request, nullptr, fate);
+  }
+}
+
+void Replayer::onLocalHttp2Answer(std::uint64_t connection, std::uint32_t request,
+                                  http::PairedResponse* answer, Reason missing) {
+  if (matcher_ != nullptr) matcher_->localHttp2Answer(connection, request, answer, missing);
 }
 
 void Replayer::tend(TimePoint now) {

@@ -71,9 +71,11 @@ class Replayer final : public wire::FrameHandler, private LocalEndListener {
 
   void onLocalDone(std::uint64_t connection, Reason fate) override;
   void onLocalRefused(std::uint64_t connection, const std::string& detail) override;
-  void onLocalRequest(Reason fate) override;
+  void onLocalRequest(std::uint64_t connection, std::uint32_t request, Reason fate) override;
   void onLocalWritten(std::uint64_t bytes) override { account_.bytes += bytes; }
   void onLocalAnswer(std::uint64_t connection, std::span<const std::uint8_t> bytes) override;
+  void onLocalHttp2Answer(std::uint64_t connection, std::uint32_t request,
+                          http::PairedResponse* answer, Reason missing) override;
   Entry& entryOf(std::uint64_t connection, const char* record);
 
   LocalPorts& ports_;

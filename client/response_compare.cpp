@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "http/response_head.h"
+#include "http/response_text.h"
 
 namespace dormouse::client {
 namespace {
@@ -17,14 +17,15 @@ namespace {
 constexpr std::size_t kMostInflated = 4 << 20;
 constexpr std::size_t kExcerpt = 60;  // Bytes of a body, from the first difference on.
 
-/// The fields of a head; none if it cannot be read.
+/// The fields of a head and the trailers; none if it cannot be read. An answer of gRPC without a
+/// message has among the former what others have among the latter.
 class Fields {
  public:
   explicit Fields(const std::string& head) {
-    http::ResponseHead parsed;
-    const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(head.data()),
-                                              head.size());
-    if (!http::parseResponseHead(bytes, fields_, parsed).empty()) fields_.clear();
+    http::ResponseText text;
+    if (!http::parseResponseText(head, text).empty()) return;
+    fields_ = std::move(text.fields);
+    fields_.insert(fields_.end(), text.trailers.begin(), text.trailers.end());
   }
 
   /// All values of that name, joined.
@@ -35,6 +36,11 @@ class Fields {
       joined = joined ? *joined + ", " + std::string(field.value) : std::string(field.value);
     }
     return joined;
+  }
+  bool ofGrpc() const {
+    constexpr std::string_view kType = "application/grpc";
+    const std::string type = value("content-type").value_or("");
+    return http::sameName(std::string_view(type).substr(0, kType.size()), kType);
   }
 
  private:
@@ -101,6 +107,11 @@ void compareBytes(const Content& pod, const Content& local, Differences& differe
   differences.add("body", excerpt(pod, at), excerpt(local, at));
 }
 
+void compareField(const std::string& what, std::optional<std::string> pod,
+                  std::optional<std::string> local, Differences& differences) {
+  if (pod != local) differences.add(what, std::move(pod), std::move(local));
+}
+
 }  // namespace
 
 Differences compareAnswers(const Answer& pod, const Answer& local, const CompareRules& rules) {
@@ -111,10 +122,11 @@ Differences compareAnswers(const Answer& pod, const Answer& local, const Compare
   const Fields podFields(pod.head);
   const Fields localFields(local.head);
   for (const std::string& name : rules.headers) {
-    auto podValue = podFields.value(name);
-    auto localValue = localFields.value(name);
-    if (podValue != localValue) {
-      differences.add("header " + name, std::move(podValue), std::move(localValue));
+    compareField("header " + name, podFields.value(name), localFields.value(name), differences);
+  }
+  if (podFields.ofGrpc() || localFields.ofGrpc()) {
+    for (const char* name : {"grpc-status", "grpc-message"}) {
+      compareField(name, podFields.value(name), localFields.value(name), differences);
     }
   }
   const Content podBody = contentOf(pod, podFields);

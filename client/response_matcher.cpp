@@ -1,6 +1,7 @@
 #include "client/response_matcher.h"
 
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "http/http1_parser.h"
@@ -29,6 +30,27 @@ class ResponseMatcher::Connection final : private http::RequestListener,
   void localEnded(Reason why) {
     ended_ = true;
     local_.end(why);
+    if (why == Reason::kNone) why = Reason::kUnanswered;
+    for (auto half = halves_.begin(); half != halves_.end();) {
+      const auto current = half++;  // One of HTTP/2.
+      if (!current->second.local) lack(current, Reason::kNone, why);
+    }
+  }
+  void begin(const wire::RequestFrame& frame) {
+    std::string_view method;
+    std::string_view target;
+    for (const wire::FieldView& field : frame.fields) {
+      if (field.name == ":method") method = field.value;
+      if (field.name == ":path") target = field.value;
+      if (field.name == ":authority" && target.empty()) target = field.value;  // Of CONNECT.
+    }
+    remember(frame.request, method, target);
+  }
+  void localHttp2Answer(std::uint32_t request, http::PairedResponse* answer, Reason missing) {
+    const auto half = halves_.find(request);
+    if (half == halves_.end() || half->second.local) return;
+    if (answer == nullptr) return lack(half, Reason::kNone, missing);
+    answered(half, std::move(*answer));
   }
   void podResponse(const wire::ResponseFrame& frame) {
     const auto half = halves_.find(frame.request);
@@ -64,14 +86,8 @@ class ResponseMatcher::Connection final : private http::RequestListener,
     http::Asked asked = http::Asked::kUsual;
     if (head.method == "HEAD") asked = http::Asked::kHead;
     if (head.connect) asked = http::Asked::kConnect;
-    const auto half = halves_.try_emplace(number).first;
-    half->second.method = head.method;
-    half->second.target = head.target.substr(0, kMostTarget);
-    if (hold(half, sizeof(Half) + kNode + half->second.method.size() + kMostTarget)) {
-      local_.begin(number, asked);
-    } else {
-      local_.begin(std::nullopt, asked);
-    }
+    const bool held = remember(number, head.method, head.target);
+    local_.begin(held ? std::make_optional<std::uint64_t>(number) : std::nullopt, asked);
   }
   void onBody(std::span<const std::uint8_t>, std::span<const std::uint8_t>) override {}
   void onRequestEnd() override {}
@@ -79,18 +95,28 @@ class ResponseMatcher::Connection final : private http::RequestListener,
 
   // Of the local program's responses.
   void onResponse(http::PairedResponse&& response) override {
-    Answer answer{response.status, std::move(response.head), std::move(response.body),
-                  response.bodyBytes};
     const auto half = halves_.find(static_cast<std::uint32_t>(response.request));
-    if (half == halves_.end()) return;
-    if (!hold(half, answer.head.size() + answer.body.size())) return;
-    half->second.local = std::move(answer);
-    if (half->second.pod) settle(half);
+    if (half != halves_.end()) answered(half, std::move(response));
   }
   void onMissing(std::uint64_t request, Reason why) override {
     const auto half = halves_.find(static_cast<std::uint32_t>(request));
     if (half == halves_.end()) return;
     lack(half, Reason::kNone, why);
+  }
+
+  /// False if it does not fit.
+  bool remember(std::uint32_t number, std::string_view method, std::string_view target) {
+    const auto half = halves_.try_emplace(number).first;
+    half->second.method = method;
+    half->second.target = target.substr(0, kMostTarget);
+    return hold(half, sizeof(Half) + kNode + half->second.method.size() + kMostTarget);
+  }
+  void answered(Halves::iterator half, http::PairedResponse&& response) {
+    Answer answer{response.status, std::move(response.head), std::move(response.body),
+                  response.bodyBytes};
+    if (!hold(half, answer.head.size() + answer.body.size())) return;
+    half->second.local = std::move(answer);
+    if (half->second.pod) settle(half);
   }
 
   /// False, and the request is not compared, if that does not fit.
@@ -145,6 +171,16 @@ void ResponseMatcher::open(std::uint64_t connection) {
 ResponseMatcher::Connection* ResponseMatcher::find(std::uint64_t connection) {
   const auto found = connections_.find(connection);
   return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void ResponseMatcher::begin(const wire::RequestFrame& frame) {
+  if (Connection* one = find(frame.connection)) one->begin(frame);
+}
+
+void ResponseMatcher::localHttp2Answer(std::uint64_t connection, std::uint32_t request,
+                                       http::PairedResponse* answer, Reason missing) {
+  if (Connection* one = find(connection)) one->localHttp2Answer(request, answer, missing);
+  tidy(connection);
 }
 
 void ResponseMatcher::request(std::uint64_t connection, std::span<const std::uint8_t> bytes) {

@@ -10,13 +10,15 @@
 
 #include "client/comparison.h"
 #include "common/clock.h"
+#include "http/response_pairing.h"
 #include "wire/frames.h"
 
 namespace dormouse::client {
 
 /// Reads the requests that the stream brings, to know which response of the local program answers
-/// which; the sidecar does the same for the pod's. What is held for responses whose other half has
-/// not come is bounded; what does not fit is not compared. One thread only.
+/// which; the sidecar does the same for the pod's. In HTTP/2 both are told of by number. What is
+/// held for responses whose other half has not come is bounded; what does not fit is not compared.
+/// One thread only.
 class ResponseMatcher {
  public:
   /// Of all responses that wait for their other half, with what each takes besides.
@@ -27,13 +29,19 @@ class ResponseMatcher {
   ~ResponseMatcher();
 
   void open(std::uint64_t connection);
-  /// The next bytes that go to the local program.
+  /// A request of HTTP/2 goes to the local program; this is its head.
+  void begin(const wire::RequestFrame& frame);
+  /// The next bytes that go to the local program, in HTTP/1.
   void request(std::uint64_t connection, std::span<const std::uint8_t> bytes);
   /// Nothing more goes to it.
   void closed(std::uint64_t connection);
   /// What the pod has answered, as the stream brings it.
   void podResponse(const wire::ResponseFrame& frame);
-  /// The next bytes that the local program has answered.
+  /// What it has answered to a request of HTTP/2 (which is taken over), or why there is nothing.
+  /// Only the first counts that is told of a request.
+  void localHttp2Answer(std::uint64_t connection, std::uint32_t request,
+                        http::PairedResponse* answer, Reason missing);
+  /// The next bytes that the local program has answered, in HTTP/1.
   void localResponse(std::uint64_t connection, std::span<const std::uint8_t> bytes);
   /// It answers nothing more: kNone, it has closed its side in order; else why not.
   void localEnded(std::uint64_t connection, Reason why);

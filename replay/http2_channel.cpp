@@ -100,6 +100,16 @@ void Http2Channel::erase(std::uint32_t number) {
   requests_.erase(found);
 }
 
+void Http2Channel::onBegun(Http2Request& request) {
+  if (context_.options.watcher != nullptr && request.leg != nullptr) {
+    context_.options.watcher->onBegun(*request.leg, request);
+  }
+}
+
+void Http2Channel::onReceived(Http2Leg& leg, std::span<const std::uint8_t> bytes) {
+  if (context_.options.watcher != nullptr) context_.options.watcher->onReceived(leg, bytes);
+}
+
 void Http2Channel::onBodyTaken(Http2Request& request, std::size_t bytes) {
   request.charge -= bytes;
   request.leg->charge(bytes);
@@ -224,6 +234,7 @@ void Http2Channel::noteNotTaken(const Http2Leg& leg, int error) {
 }
 
 void Http2Channel::bury(Http2Leg& leg) {
+  if (context_.options.watcher != nullptr) context_.options.watcher->onGone(leg);
   std::vector<std::uint32_t> orphans;
   for (auto& [number, request] : requests_) {
     if (request.leg == &leg) orphans.push_back(number);

@@ -44,10 +44,23 @@ class Http2ChannelOwner {
   virtual void onChannelEvent() = 0;
 };
 
+/// Sees what the program answers, as it was sent, connection by connection; on the loop's thread.
+class Http2Watcher {
+ public:
+  virtual ~Http2Watcher() = default;
+  /// A request has begun on this connection, for good; its stream is known.
+  virtual void onBegun(const Http2Leg& leg, const Http2Request& request) = 0;
+  /// The program's next bytes there.
+  virtual void onReceived(const Http2Leg& leg, std::span<const std::uint8_t> bytes) = 0;
+  /// It sends nothing more there.
+  virtual void onGone(const Http2Leg& leg) = 0;
+};
+
 struct Http2ChannelOptions {
   Nanos connectTimeout = std::chrono::seconds(10);
   Nanos linger = std::chrono::seconds(60);  // For answers, after the original's end.
   int sendBuffer = 0;                       // SO_SNDBUF, bytes; 0: the kernel's choice.
+  Http2Watcher* watcher = nullptr;          // Null: answers do not matter. Outlives the channel.
 };
 
 /// Connects when the first request comes, and again when the program has ended the connection (it
@@ -107,12 +120,14 @@ class Http2Channel final : private Http2LegOwner {
   std::vector<RequestFate> takeFates() { return std::exchange(fates_, {}); }
 
  private:
+  void onBegun(Http2Request& request) override;
   void onBodyTaken(Http2Request& request, std::size_t bytes) override;
   void onSent(Http2Request& request) override;
   void onClosed(Http2Request& request, bool refused) override;
   void onWritten(std::uint32_t number) override;
   void onBytesWritten(std::size_t bytes) override { owner_.onBytesWritten(bytes); }
   void onOutputFree(std::size_t bytes) override { context_.memory.give(bytes); }
+  void onReceived(Http2Leg& leg, std::span<const std::uint8_t> bytes) override;
   void onLegEvent(Http2Leg& leg) override;
 
   Http2Request* find(std::uint32_t number);

@@ -99,8 +99,10 @@ void Http2Leg::receive() {
     return lose(ECONNRESET);
   }
   const auto count = static_cast<std::size_t>(n);
-  if (session_.receive(std::span<const std::uint8_t>(buffer).first(count))) return;
-  lose(EPROTO);
+  const auto bytes = std::span<const std::uint8_t>(buffer).first(count);
+  const bool good = session_.receive(bytes);
+  owner_.onReceived(*this, bytes);
+  if (!good) lose(EPROTO);
 }
 
 void Http2Leg::lose(int error) {

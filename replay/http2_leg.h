@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,8 @@ class Http2LegOwner : public Http2SessionOwner {
   virtual void onBytesWritten(std::size_t bytes) = 0;
   /// So many bytes of bodies, which onBodyTaken() had moved to the output, have left it.
   virtual void onOutputFree(std::size_t bytes) = 0;
+  /// The program has sent these bytes, which the session has read.
+  virtual void onReceived(Http2Leg& leg, std::span<const std::uint8_t> bytes) = 0;
   /// Something has happened to the leg. It may be destroyed within this call.
   virtual void onLegEvent(Http2Leg& leg) = 0;
 };

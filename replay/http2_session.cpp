@@ -69,7 +69,10 @@ struct Http2Session::Callbacks {
     if (!headers && frame->hd.type != NGHTTP2_DATA) return 0;
     Http2Request* const request = find(session, frame->hd.stream_id);
     if (request == nullptr) return 0;
-    if (!std::exchange(request->headSent, true)) ++session.begun_;
+    if (!std::exchange(request->headSent, true)) {
+      ++session.begun_;
+      session.owner_.onBegun(*request);
+    }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     session.requests_.erase(frame->hd.stream_id);
     session.unanswered_.emplace(request->number, frame->hd.stream_id);

@@ -19,6 +19,8 @@ namespace dormouse::replay {
 class Http2SessionOwner {
  public:
   virtual ~Http2SessionOwner() = default;
+  /// The request's head is in the output: it has its stream for good.
+  virtual void onBegun(Http2Request& request) = 0;
   /// So many bytes of the request's body were moved to the output.
   virtual void onBodyTaken(Http2Request& request, std::size_t bytes) = 0;
   /// The request is whole in the output: the session forgets it.
@@ -29,7 +31,7 @@ class Http2SessionOwner {
 
 /// With the program's own settings, windows and header table. Requests wait for the program's first
 /// SETTINGS, for until then it is not known what it takes, and whether it speaks HTTP/2 at all.
-/// Answers are read and thrown away, their windows never closed. No socket, no clock; one thread.
+/// Answers are thrown away, their windows never closed. No socket, no clock; one thread.
 class Http2Session {
  public:
   /// What a session takes of memory, roughly: its tables above all.

@@ -28,7 +28,7 @@ enum class FrameType : std::uint8_t {
   kClose = 4,      // The connection's end and why. Nothing of it follows.
   kLedger = 5,     // JSON: the mirror as GET /v1/mirrors/{id} shows it. The last record.
   kHeartbeat = 6,  // Nothing happened for a while, the mirror lives.
-  kResponse = 7,   // What the pod has answered to an HTTP/1 request, or that it is not known.
+  kResponse = 7,   // What the pod has answered to a request, or that it is not known.
 };
 
 /// The largest record's length field: type and body. A decoder refuses more.
@@ -83,21 +83,23 @@ struct RequestFrame {
 /// What a record takes that holds these fields.
 std::size_t requestRoom(std::span<const FieldView> fields);
 
-/// The pod's response to an HTTP/1 request. It may follow the close of its connection. Views are
-/// valid as long as what they were made from.
+/// The pod's response to a request. It may follow the close of its connection. Views are valid as
+/// long as what they were made from.
 struct ResponseFrame {
   std::uint64_t connection = 0;
-  /// Which of the connection's requests in this stream it answers, from 1 on.
+  /// Which of the connection's requests in this stream it answers, from 1 on; of HTTP/2, the
+  /// request's number.
   std::uint32_t request = 0;
   std::uint16_t status = 0;        // 100 to 999; 0: there is none, see missing.
   Reason missing = Reason::kNone;  // Why there is none; kNone if there is one.
   /// From the request's last byte to the response's first, at least 0; nothing if it is not known.
   std::optional<Nanos> latency;
   std::uint64_t bodyBytes = 0;         // Of the whole content.
-  std::span<const std::uint8_t> head;  // From the status line to the empty line; at most 64 KiB.
+  std::span<const std::uint8_t> head;  // From the status line to the empty line; of HTTP/2 with
+                                       // the trailers. At most kMaxResponseHead.
   std::span<const std::uint8_t> body;  // The content's beginning, at most kMaxResponseBody.
 };
-inline constexpr std::size_t kMaxResponseHead = (64 << 10) + 1;
+inline constexpr std::size_t kMaxResponseHead = 128 << 10;
 inline constexpr std::size_t kMaxResponseBody = 256 << 10;
 
 // Encoders append one record to `out`. appendData and appendRequest split payloads larger than a

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <new>
+#include <optional>
 #include <utility>
 
 namespace dormouse::http {
@@ -79,16 +80,30 @@ std::string_view judgePseudo(const Pseudo& pseudo) {
   return origin || asterisk ? "" : "no valid :path";
 }
 
-std::string_view readLength(const HeaderField& field, RequestHead& head) {
-  if (head.length) return "content-length stands twice";
+std::string_view readLength(const HeaderField& field, std::optional<std::uint64_t>& known) {
+  if (known) return "content-length stands twice";
   std::uint64_t length = 0;
   const char* const end = field.value.data() + field.value.size();
   const auto [at, error] = std::from_chars(field.value.data(), end, length);
   if (field.value.empty() || error != std::errc() || at != end) {
     return "content-length is no number";
   }
-  head.length = length;
+  known = length;
   return {};
+}
+
+/// Of a field that is no pseudo-header: what is wrong with it. Notes the content's length.
+std::string_view judgeField(const HeaderField& field, std::optional<std::uint64_t>& length) {
+  if (isOfConnection(field)) return "a header field of HTTP/1 connections";
+  return field.name == "content-length" ? readLength(field, length) : std::string_view();
+}
+
+/// 0: none.
+int statusOf(std::string_view text) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() != 3 || !std::all_of(text.begin(), text.end(), digit)) return 0;
+  const int status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+  return status >= 100 && status != 101 ? status : 0;
 }
 
 }  // namespace
@@ -167,11 +182,7 @@ std::string_view readRequestHead(const HeaderList& list, std::vector<HeaderField
       *known = field.value;
       continue;
     }
-    if (isOfConnection(field)) return "a header field of HTTP/1 connections";
-    if (field.name == "content-length") {
-      const std::string_view wrong = readLength(field, head);
-      if (!wrong.empty()) return wrong;
-    }
+    if (const auto wrong = judgeField(field, head.length); !wrong.empty()) return wrong;
     fields.push_back(field);
   }
   if (const std::string_view wrong = judgePseudo(pseudo); !wrong.empty()) return wrong;
@@ -184,6 +195,30 @@ std::string_view readRequestHead(const HeaderList& list, std::vector<HeaderField
   head.target = pseudo.path.empty() ? pseudo.authority : pseudo.path;
   head.fields = fields;
   head.connect = pseudo.method == "CONNECT";
+  return {};
+}
+
+std::string_view readResponseHead(const HeaderList& list, std::vector<HeaderField>& fields,
+                                  ResponseHead& head) {
+  fields.clear();
+  fields.reserve(list.fields.size());
+  head = {};
+  if (list.tooLarge) return "the head is larger than 64 KiB";
+  for (const HeaderField& field : list.fields) {
+    if (!isValid(field)) return "a header field that is none";
+    if (field.name.front() == ':') {
+      if (field.name != ":status" || head.status != 0 || !fields.empty()) {
+        return "a pseudo-header that must not be there";
+      }
+      head.status = statusOf(field.value);
+      if (head.status == 0) return "no valid :status";
+      continue;
+    }
+    if (const auto wrong = judgeField(field, head.length); !wrong.empty()) return wrong;
+    fields.push_back(field);
+  }
+  if (head.status == 0) return "no valid :status";
+  head.fields = fields;
   return {};
 }
 

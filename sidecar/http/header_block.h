@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "http/request_head.h"
+#include "http/response_head.h"
 
 struct nghttp2_hd_inflater;
 
@@ -23,11 +24,11 @@ struct HeaderList {
   bool tooLarge = false;            // Above the limit: the fields beyond it are left out.
 };
 
-/// Decodes the blocks that one client sends, in their order. One thread.
+/// Decodes the blocks that one side sends, in their order. One thread.
 ///
-/// How large the dynamic table may be is for the server's SETTINGS to say, which an observer of the
-/// requests does not see; the client's encoder does, and says what it makes of it at the beginning
-/// of a block (RFC 7541, 6.3). So any size up to kMaxTable is taken.
+/// How large the dynamic table may be is for the other side's SETTINGS to say, which an observer
+/// need not see, and not in their order; the encoder does, and says what it makes of them at the
+/// beginning of a block (RFC 7541, 6.3). So any size up to kMaxTable is taken.
 class HeaderDecoder {
  public:
   static constexpr std::size_t kMaxTable = 64 << 10;
@@ -58,7 +59,12 @@ class HeaderDecoder {
 std::string_view readRequestHead(const HeaderList& list, std::vector<HeaderField>& fields,
                                  RequestHead& head);
 
-/// Whether a list may follow a request's body (RFC 9113, 8.1): no pseudo-headers.
+/// The same of a response (RFC 9113, 8.3.2): one `:status` of three digits, 100 to 999, and not 101
+/// (8.6). Of `head` the status, the fields and the length are filled.
+std::string_view readResponseHead(const HeaderList& list, std::vector<HeaderField>& fields,
+                                  ResponseHead& head);
+
+/// Whether a list may follow a message's content (RFC 9113, 8.1): no pseudo-headers.
 bool areTrailers(const HeaderList& list);
 
 }  // namespace dormouse::http

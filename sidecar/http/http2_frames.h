@@ -11,7 +11,7 @@ namespace dormouse::http {
 /// What a client sends first (RFC 9113, 3.4).
 inline constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The frame types that matter to whoever reads requests (RFC 9113, 6).
+/// The frame types that matter to whoever reads messages (RFC 9113, 6).
 enum class Http2Type : std::uint8_t {
   kData = 0,
   kHeaders = 1,
@@ -24,8 +24,8 @@ enum class Http2Type : std::uint8_t {
 // Flags; each has its meaning in the frames named.
 inline constexpr std::uint8_t kHttp2EndStream = 0x1;   // DATA, HEADERS
 inline constexpr std::uint8_t kHttp2Ack = 0x1;         // SETTINGS
-inline constexpr std::uint8_t kHttp2EndHeaders = 0x4;  // HEADERS, CONTINUATION
-inline constexpr std::uint8_t kHttp2Padded = 0x8;      // DATA, HEADERS
+inline constexpr std::uint8_t kHttp2EndHeaders = 0x4;  // HEADERS, PUSH_PROMISE, CONTINUATION
+inline constexpr std::uint8_t kHttp2Padded = 0x8;      // DATA, HEADERS, PUSH_PROMISE
 inline constexpr std::uint8_t kHttp2Priority = 0x20;   // HEADERS
 
 struct Http2Frame {

@@ -1,17 +1,17 @@
 // HTTP/2 requests out of a connection's bytes (RFC 9113): bytes in, events out.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/reason.h"
 #include "http/header_block.h"
-#include "http/http2_frames.h"
+#include "http/http2_reader.h"
 #include "http/request_head.h"
 
 namespace dormouse::http {
@@ -41,24 +41,15 @@ class Http2Listener {
 /// I/O; one thread.
 ///
 /// An observer sees neither the server's SETTINGS nor its resets, so nothing is held against a
-/// client that the server may have allowed: frames up to what their length can say, any number of
-/// streams, any window. It keeps a bounded number of unfinished requests, since of those that the
-/// server has reset it never sees an end.
+/// client that the server may have allowed: any number of streams, any window. It keeps a bounded
+/// number of unfinished requests, since of those that the server has reset it never sees an end.
 ///
-/// A connection is malformed, for no later frame can be relied on, if it does not begin as RFC
-/// 9113, 3.4 says; if HPACK cannot decode a header block, or one has more than kMaxBlock bytes
-/// before it is decoded or more than kMaxContinuations frames behind its first; if another frame
-/// comes where a CONTINUATION must; if padding exceeds its frame; if a RST_STREAM has another
-/// length than 4; if frames stand on streams on which a client cannot send them. A request alone is
-/// malformed if its head or its trailers are (RFC 9113, 8.1 to 8.3), or if its content has another
-/// length than its head says.
-///
-/// Copies nothing but header blocks, and frame heads that were cut between two calls.
-class Http2Parser {
+/// A connection is malformed as Http2Reader says, and if frames stand on streams on which a client
+/// cannot send them. A request alone is malformed if its head or its trailers are (RFC 9113, 8.1 to
+/// 8.3), or if its content has another length than its head says.
+class Http2Parser final : private Http2FrameHandler {
  public:
-  static constexpr std::size_t kMaxBlock = 64 << 10;
-  static constexpr std::size_t kMaxContinuations = 128;  // Of one block; the empty ones count, too.
-  static constexpr std::size_t kMaxStreams = 1024;       // Unfinished requests.
+  static constexpr std::size_t kMaxStreams = 1024;  // Unfinished requests.
 
   /// `upgraded`: the connection was one of HTTP/1, whose last request is stream 1 and whole.
   explicit Http2Parser(bool upgraded = false) : lastStream_(upgraded ? 1 : 0) {}
@@ -66,73 +57,41 @@ class Http2Parser {
   /// The next bytes, in order. False once the connection is malformed; those after are ignored.
   bool feed(std::span<const std::uint8_t> bytes, Http2Listener& listener);
 
-  bool malformed() const { return state_ == State::kMalformed; }
+  bool malformed() const { return reader_.malformed(); }
   /// Why it is malformed.
-  const std::string& fault() const { return fault_; }
+  const std::string& fault() const { return reader_.fault(); }
   /// Requests that have begun, whose rest is wanted, and that have not ended.
   std::size_t unfinished() const { return wanted_; }
   /// A header block has begun and is not complete: no request is known of it yet.
-  bool midHead() const { return inBlock_; }
+  bool midHead() const { return reader_.midBlock(); }
   /// Bytes of memory, roughly, beside the object itself.
-  std::size_t memory() const;
+  std::size_t memory() const { return reader_.memory() + streams_.capacity() * sizeof(Stream); }
 
  private:
-  enum class State : std::uint8_t {
-    kPreface,    // At first.
-    kFrameHead,  // The preface, or a frame, is whole.
-    kPadLength,  // The head of a padded DATA frame has come.
-    kContent,    // In the content of a DATA frame.
-    kBlock,      // In a HEADERS or CONTINUATION frame.
-    kSkip,       // In padding, or in a frame that says nothing about requests.
-    kMalformed,
-  };
   struct Stream {
     std::uint32_t id;
     bool wanted;
     std::optional<std::uint64_t> left;  // Of the content, if its head said how much.
   };
-  using Bytes = std::span<const std::uint8_t>;
 
-  // Each takes what it can use from the front of `bytes`.
-  void takePreface(Bytes& bytes);
-  void takeFrameHead(Bytes& bytes, Http2Listener& listener);
-  void takePadLength(Bytes& bytes, Http2Listener& listener);
-  void takeContent(Bytes& bytes, Http2Listener& listener);
-  void takeBlock(Bytes& bytes, Http2Listener& listener);
-  void takeSkipped(Bytes& bytes, Http2Listener& listener);
+  std::string_view onFrame(const Http2Frame& frame) override;
+  void onContent(const Http2Frame& frame, std::uint32_t coming,
+                 std::span<const std::uint8_t> content) override;
+  void onContentEnd(const Http2Frame& frame) override { endRequest(frame.stream, {}); }
+  void onBlock(const Http2Frame& first, const HeaderList& list) override;
 
-  void beginFrame(Http2Listener& listener);
-  void beginBlock();
-  void endFrame(Http2Listener& listener);
-  /// The part of a HEADERS or CONTINUATION payload that belongs to the block. False: malformed.
-  bool strip(Bytes& payload);
-  void finishBlock(Bytes block, Http2Listener& listener);
-  void beginRequest(const HeaderList& list, Http2Listener& listener);
-  void endRequest(std::span<const HeaderField> trailers, Http2Listener& listener);
+  void beginRequest(const Http2Frame& first, const HeaderList& list);
+  void endRequest(std::uint32_t id, std::span<const HeaderField> trailers);
   /// Ends the stream as not whole.
-  void cancel(std::uint32_t id, Reason reason, Http2Listener& listener);
+  void cancel(std::uint32_t id, Reason reason);
   Stream* find(std::uint32_t id);
   void erase(std::uint32_t id);
-  void fail(std::string why);
 
-  State state_ = State::kPreface;
-  std::size_t prefaceBytes_ = 0;
-  bool settingsSeen_ = false;
-  std::array<std::uint8_t, Http2Frame::kHeadBytes> head_{};
-  std::size_t headBytes_ = 0;
-  Http2Frame frame_;
-  std::uint32_t left_ = 0;     // Of the frame's payload, without padding where there is content.
-  std::uint32_t padding_ = 0;  // That follows the content.
-  bool inBlock_ = false;       // A header block has begun and not ended.
-  std::uint32_t blockStream_ = 0;
-  bool blockEndsStream_ = false;
-  std::size_t continuations_ = 0;  // Of the block.
-  std::string held_;               // The block so far.
+  Http2Reader reader_{kHttp2Preface};
   std::uint32_t lastStream_;
   std::vector<Stream> streams_;  // Unfinished ones; ids rise.
   std::size_t wanted_ = 0;
-  std::optional<HeaderDecoder> decoder_;
-  std::string fault_;
+  Http2Listener* listener_ = nullptr;  // During feed().
 };
 
 }  // namespace dormouse::http

@@ -1,4 +1,4 @@
-// The head of an HTTP/1 response, as the parser hands it out.
+// The head of a response, as the parsers hand it out.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct ResponseHead {
   int minorVersion = 1;                 // HTTP/1.x
   std::span<const HeaderField> fields;  // In order; a name may stand several times.
   std::span<const std::uint8_t> bytes;  // From the status line to the empty line, both included.
+                                        // Empty in HTTP/2.
 
   // What the fields say of the body's length (RFC 9112, 6.3). Neither: up to the connection's end.
   bool chunked = false;

@@ -77,6 +77,13 @@ void ResponsePairing::onResponseEnd() {
   listener_.onResponse(std::move(*std::exchange(response_, std::nullopt)));
 }
 
+void ResponsePairing::onHttp2(std::span<const std::uint8_t> bytes) {
+  const Pending request = pending_.front();
+  pending_.pop_front();
+  if (request.number) --wanted_;
+  upgrade_ = Upgrade{request.number, request.ended, {bytes.begin(), bytes.end()}};
+}
+
 void ResponsePairing::lose(Reason why) {
   lost_ = why;
   parser_.emplace();  // Its memory goes.

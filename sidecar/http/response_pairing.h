@@ -1,4 +1,4 @@
-// Which response answers which request of a connection.
+// Which response answers which request of an HTTP/1 connection.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/reason.h"
@@ -19,7 +20,8 @@ namespace dormouse::http {
 struct PairedResponse {
   std::uint64_t request = 0;  // The number that begin() was given.
   int status = 0;
-  std::string head;              // As it was sent, from the status line to the empty line.
+  std::string head;              // As it was sent, from the status line to the empty line. In
+                                 // HTTP/2 with the trailers: see response_text.h.
   std::string body;              // The content without the framing of chunks, its beginning.
   std::uint64_t bodyBytes = 0;   // Of the whole content.
   std::optional<Nanos> latency;  // From the request's last byte to the response's first, at least
@@ -27,7 +29,7 @@ struct PairedResponse {
   WallTime timestamp;            // Of its first byte.
 };
 
-/// Told by a pairing, once for each request that was begun with a number, in their order.
+/// Told by a pairing, once for each request that was begun with a number; in HTTP/1 in their order.
 class PairingListener {
  public:
   virtual ~PairingListener() = default;
@@ -64,6 +66,15 @@ class ResponsePairing final : private ResponseListener {
   /// next request.
   void restart();
 
+  /// The server has gone on in HTTP/2, as a request had asked.
+  struct Upgrade {
+    std::optional<std::uint64_t> number;  // Of that request, if its response is wanted: stream 1.
+    std::optional<WallTime> ended;        // When it was whole.
+    std::vector<std::uint8_t> rest;       // What came behind the 101.
+  };
+  /// Once, after feed(). From then on the pairing is of no use.
+  std::optional<Upgrade> takeUpgrade() { return std::exchange(upgrade_, std::nullopt); }
+
   /// Why nothing can be paired; kNone if it can.
   Reason lost() const { return lost_; }
   /// No request waits for its response, wanted or not, and none is lost.
@@ -86,6 +97,7 @@ class ResponsePairing final : private ResponseListener {
   void onHead(const ResponseHead& head) override;
   void onContent(std::span<const std::uint8_t> content) override;
   void onResponseEnd() override;
+  void onHttp2(std::span<const std::uint8_t> bytes) override;
   void lose(Reason why);
 
   const std::size_t maxBody_;
@@ -96,6 +108,7 @@ class ResponsePairing final : private ResponseListener {
   std::optional<PairedResponse> response_;  // To the first, if it is wanted.
   WallTime at_;                             // During feed().
   std::optional<WallTime> began_;           // When the response's first byte came.
+  std::optional<Upgrade> upgrade_;
   Reason lost_ = Reason::kNone;
 };
 

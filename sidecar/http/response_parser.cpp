@@ -28,13 +28,14 @@ ResponseParser::State ResponseParser::feed(Bytes bytes, ResponseListener& listen
     } else {
       takeBody(bytes, listener);
     }
+    if (state_ == State::kHttp2) listener.onHttp2(bytes);
   }
   return state_;
 }
 
 void ResponseParser::end(ResponseListener& listener) {
   if (state_ == State::kHttp && body_ == Body::kUntilEnd) endResponse(listener);
-  if (state_ == State::kHttp || state_ == State::kTunnel) state_ = State::kEnded;
+  if (state_ != State::kMalformed) state_ = State::kEnded;
 }
 
 void ResponseParser::takeHead(Bytes& bytes, ResponseListener& listener) {
@@ -62,6 +63,10 @@ void ResponseParser::begin(Bytes bytes, ResponseListener& listener) {
   if (!wrong.empty()) return fail(std::move(wrong));
   if (head.interim()) return;
   const Asked asked = listener.asked();
+  if (head.status == 101 && asked == Asked::kHttp2) {
+    state_ = State::kHttp2;
+    return;
+  }
   tunnels_ = head.status == 101 || (asked == Asked::kConnect && head.status / 100 == 2);
   body_ = bodyOf(head, asked);
   listener.onHead(head);

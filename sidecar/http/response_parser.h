@@ -19,6 +19,7 @@ enum class Asked : std::uint8_t {
   kUsual,
   kHead,     // HEAD: the response has no body.
   kConnect,  // CONNECT: after a 2xx the connection is a tunnel.
+  kHttp2,    // Asks to go on in HTTP/2: what follows a 101 is its response there.
 };
 
 /// Told by the parser, from within feed() or end(), in the order of the bytes. Spans are valid
@@ -34,6 +35,8 @@ class ResponseListener {
   virtual void onContent(std::span<const std::uint8_t> content) = 0;
   /// Every byte of the response has come.
   virtual void onResponseEnd() = 0;
+  /// A 101 to kHttp2, which is not told of otherwise. `bytes`: those behind it; there may be none.
+  virtual void onHttp2(std::span<const std::uint8_t> bytes) = 0;
 };
 
 /// Follows the server's direction of one connection, from the beginning of a response on. Any
@@ -51,6 +54,7 @@ class ResponseParser {
   enum class State : std::uint8_t {
     kHttp,       // From the beginning.
     kTunnel,     // After 101, or the 2xx of a CONNECT: what follows is not told of.
+    kHttp2,      // onHttp2() was told; likewise.
     kMalformed,  // No boundary can be relied on any more; fault() says why.
     kEnded,      // end() was called.
   };

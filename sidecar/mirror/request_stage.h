@@ -122,6 +122,8 @@ class RequestStage final : private http::RequestListener, private http::Http2Lis
   void onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) override;
   void onCancel(std::uint32_t stream, Reason reason) override;
   void onForgone(std::uint32_t stream) override;
+  /// No response of that stream is waited for any more.
+  void giveUpResponse(std::uint32_t stream, Reason reason);
   /// The connection goes on in HTTP/2 with what onOther() has brought.
   Reason changeToHttp2();
   Reason feedHttp2(std::span<const std::uint8_t> bytes);

@@ -44,7 +44,9 @@ void RequestStage::endHttp2(Connection& connection, Reason unfinished) {
 }
 
 bool RequestStage::onHead(std::uint32_t stream, const http::RequestHead& head) {
-  return offer(stream, head);
+  const bool taken = offer(stream, head);
+  if (taken && responses_ != nullptr) responses_->beginHttp2(*flow_, head, {handle_, stream});
+  return taken;
 }
 
 void RequestStage::onBadHead(std::uint32_t) {
@@ -64,6 +66,7 @@ void RequestStage::onBody(std::uint32_t stream, std::span<const std::uint8_t> co
 }
 
 void RequestStage::onEnd(std::uint32_t stream, std::span<const http::HeaderField> trailers) {
+  if (responses_ != nullptr) responses_->requestEndedHttp2(*flow_, stream);
   if (refusal_ == Reason::kNone) {
     sink_.endRequest({handle_, stream}, trailers);
   } else {
@@ -72,13 +75,22 @@ void RequestStage::onEnd(std::uint32_t stream, std::span<const http::HeaderField
 }
 
 void RequestStage::onCancel(std::uint32_t stream, Reason reason) {
+  giveUpResponse(stream, reason);
   ledger_.requests.settle(reason);
   if (refusal_ == Reason::kNone) sink_.cancelRequest({handle_, stream}, reason);
 }
 
 void RequestStage::onForgone(std::uint32_t stream) {
+  giveUpResponse(stream, Reason::kUnanswered);
   if (refusal_ != Reason::kNone || !connections_[handle_].inSink) return;
   sink_.cancelRequest({handle_, stream}, Reason::kMalformed);
+}
+
+void RequestStage::giveUpResponse(std::uint32_t stream, Reason reason) {
+  if (responses_ == nullptr) return;
+  // To a request that its client has broken off nothing is answered.
+  if (reason == Reason::kMalformed) reason = Reason::kUnanswered;
+  responses_->giveUpHttp2(*flow_, stream, reason);
 }
 
 }  // namespace dormouse::mirror

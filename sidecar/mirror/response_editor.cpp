@@ -1,16 +1,14 @@
 #include "mirror/response_editor.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "http/response_head.h"
+#include "http/response_text.h"
 
 namespace dormouse::mirror {
-
 namespace {
 
 /// Server-sent events: JSON within lines that are none.
@@ -35,19 +33,29 @@ Reason ResponseEditor::response(const ResponseInfo& info) {
   return Reason::kUnredactable;
 }
 
+void ResponseEditor::appendEdited(std::string& head, const std::vector<http::HeaderField>& fields,
+                                  bool newBody) const {
+  http::Redactor::Section section(&redactor_);
+  for (const http::HeaderField& field : fields) {
+    const auto value = section.value(field);
+    if (newBody && http::isBodyDigest(field.name)) continue;
+    head.append(field.name).append(": ");
+    head.append(value ? std::string_view(*value) : field.value).append("\r\n");
+  }
+  head += "\r\n";
+}
+
 std::optional<http::PairedResponse> ResponseEditor::edited(
     const http::PairedResponse& response) const {
-  std::vector<http::HeaderField> fields;
-  http::ResponseHead head;
-  const std::span<const std::uint8_t> bytes(
-      reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size());
-  if (!http::parseResponseHead(bytes, fields, head).empty()) return std::nullopt;
+  http::ResponseText text;
+  if (!http::parseResponseText(response.head, text).empty()) return std::nullopt;
 
   const bool whole = response.body.size() == response.bodyBytes;
   const bool judged = redactor_.ofBodies() && response.bodyBytes > 0;
-  if (judged && hasEvents(fields)) return std::nullopt;
+  if (judged && hasEvents(text.fields)) return std::nullopt;
   http::PairedResponse result;
-  switch (judged ? redactor_.judge(fields, response.body, whole) : http::Redactor::Body::kPlain) {
+  switch (judged ? redactor_.judge(text.fields, response.body, whole)
+                 : http::Redactor::Body::kPlain) {
     case http::Redactor::Body::kPlain:
       result.body = response.body;
       result.bodyBytes = response.bodyBytes;
@@ -68,17 +76,10 @@ std::optional<http::PairedResponse> ResponseEditor::edited(
   result.status = response.status;
   result.latency = response.latency;
   result.timestamp = response.timestamp;
-  // The status line stays as it is.
-  result.head = response.head.substr(0, response.head.find('\n') + 1);
   const bool newBody = result.body != response.body;
-  http::Redactor::Section section(&redactor_);
-  for (const http::HeaderField& field : fields) {
-    const auto value = section.value(field);
-    if (newBody && http::isBodyDigest(field.name)) continue;
-    result.head.append(field.name).append(": ");
-    result.head.append(value ? std::string_view(*value) : field.value).append("\r\n");
-  }
-  result.head += "\r\n";
+  result.head = text.statusLine;  // It stays as it is.
+  appendEdited(result.head, text.fields, newBody);
+  if (!text.trailers.empty()) appendEdited(result.head, text.trailers, newBody);
   return result;
 }
 

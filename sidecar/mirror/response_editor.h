@@ -1,8 +1,9 @@
 // Between a mirror's responses and its sink: what is redacted of them.
 #pragma once
 
-#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "http/redactor.h"
 #include "mirror/sink.h"
@@ -22,6 +23,9 @@ class ResponseEditor final : public ResponseIntake {
   Reason response(const ResponseInfo& info) override;
 
  private:
+  /// As lines, and the empty one. `newBody`: without digests of the one that was there.
+  void appendEdited(std::string& head, const std::vector<http::HeaderField>& fields,
+                    bool newBody) const;
   /// The response as it may leave, or nothing.
   std::optional<http::PairedResponse> edited(const http::PairedResponse& response) const;
 

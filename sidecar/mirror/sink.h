@@ -127,8 +127,8 @@ class ResponseIntake {
   /// How an open connection is called within the stream.
   virtual std::uint64_t numberOf(ConnectionHandle handle) const = 0;
   /// kNone: taken (copied), onResponseSettled() follows, sooner or later. Else the reason for which
-  /// it is not. May come after the close() of its connection. Called once for each HTTP/1 request
-  /// whose beginRequest() was taken.
+  /// it is not. May come after the close() of its connection. Called once for each request whose
+  /// beginRequest() was taken.
   virtual Reason response(const ResponseInfo& info) = 0;
 };
 

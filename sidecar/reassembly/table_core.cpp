@@ -76,7 +76,10 @@ void TableCore::layToRest(FlowRecord& flow) {
 
 void TableCore::giveUpHoles(FlowRecord& flow) {
   const std::unique_ptr<HeldSegments> held = held_.detach(flow);
-  std::optional<std::uint32_t> read;  // How far the client has, by what is captured since the hole.
+  // How far the client has read, by what is captured since the hole; a pair of its own, of which GCC
+  // 12 sees that it is initialized.
+  bool known = false;
+  std::uint32_t read = 0;
   while (const auto segment = held->popFirst()) {
     if (seqDiff(segment->start, flow.next) > 0) {
       const auto behind = static_cast<std::uint32_t>(held->count() + 1);
@@ -87,12 +90,13 @@ void TableCore::giveUpHoles(FlowRecord& flow) {
       flow.packets = behind;
       flow.next = segment->start;
       flow.fromStart = false;
-      read.reset();
+      known = false;
     }
     bool answered = false;
     if (segment->acknowledgment) {
-      answered = read && seqDiff(*segment->acknowledgment, *read) > 0;
-      if (answered || !read) read = segment->acknowledgment;
+      answered = known && seqDiff(*segment->acknowledgment, read) > 0;
+      if (answered || !known) read = *segment->acknowledgment;
+      known = true;
     }
     const auto rest = segment->from(flow.next);
     if (!rest.empty() && !deliver(flow, rest, answered, true)) return;

@@ -87,7 +87,7 @@ Reason FramesSink::beginRequest(mirror::RequestId id, const mirror::RequestInfo&
   wire::RequestFrame frame;
   frame.part = wire::RequestPart::kHead;
   frame.fields = http2Fields(request.head);
-  sendPart(id, std::move(frame));
+  if (sendPart(id, std::move(frame)) && options_.responses) awaitResponse(id);
   return Reason::kNone;
 }
 
@@ -122,9 +122,9 @@ void FramesSink::cancelRequest(mirror::RequestId id, Reason reason) {
   slots_[id.connection].shed.erase(id.number);
 }
 
-void FramesSink::sendPart(mirror::RequestId id, wire::RequestFrame frame) {
+bool FramesSink::sendPart(mirror::RequestId id, wire::RequestFrame frame) {
   const Slot& slot = slots_[id.connection];
-  if (slot.shed.count(id.number) != 0) return;
+  if (slot.shed.count(id.number) != 0) return false;
   frame.connection = slot.stream;
   frame.request = id.number;
   const std::size_t bytes = frame.bytes.size();
@@ -134,9 +134,13 @@ void FramesSink::sendPart(mirror::RequestId id, wire::RequestFrame frame) {
       owed_.empty()
           ? buffer_.room(wire::requestRoom(frame.fields) + bytes + records * wire::kRequestOverhead)
           : nullptr;
-  if (out == nullptr) return shed(id, Reason::kOverBudget, frame.part != wire::RequestPart::kHead);
+  if (out == nullptr) {
+    shed(id, Reason::kOverBudget, frame.part != wire::RequestPart::kHead);
+    return false;
+  }
   wire::appendRequest(*out, frame);
   if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
+  return true;
 }
 
 void FramesSink::shed(mirror::RequestId id, Reason reason, bool begun) {
@@ -149,13 +153,13 @@ void FramesSink::shed(mirror::RequestId id, Reason reason, bool begun) {
 void FramesSink::awaitResponse(mirror::RequestId id) {
   Slot& slot = slots_[id.connection];
   const RequestName name{slot.stream, id.number};
-  ++slot.begun;
+  const std::uint32_t place = slot.http2 ? id.number : ++slot.begun;
   if (early_.erase(name) == 0) {
-    if (positions_.size() < kMostAwaited) positions_[name] = slot.begun;
+    if (positions_.size() < kMostAwaited) positions_[name] = place;
     return;
   }
   const mirror::ResponseInfo none{slot.stream, id.number, {}, {}, nullptr, Reason::kFiltered};
-  if (auto* const out = buffer_.room(kResponseRoom)) appendResponse(none, slot.begun, *out);
+  if (auto* const out = buffer_.room(kResponseRoom)) appendResponse(none, place, *out);
 }
 
 Reason FramesSink::response(const mirror::ResponseInfo& info) {

@@ -61,7 +61,7 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
   struct Slot {
     std::uint64_t stream = 0;  // The connection's number in the stream.
     bool open = false;
-    std::uint32_t begun = 0;  // Requests of it.
+    std::uint32_t begun = 0;  // Requests of HTTP/1.
     bool http2 = false;
     std::set<std::uint32_t> shed;  // Its requests of which nothing more is sent.
   };
@@ -81,15 +81,15 @@ class FramesSink final : public mirror::Sink, private mirror::ResponseIntake {
     return slots_[handle].stream;
   }
   Reason response(const mirror::ResponseInfo& info) override;
-  /// A request of HTTP/1 has begun, whose response is to name its place.
+  /// A request has begun, whose response is to name its place; of HTTP/2 that is its number.
   void awaitResponse(mirror::RequestId id);
   void appendResponse(const mirror::ResponseInfo& info, std::uint32_t position,
                       std::vector<std::uint8_t>& out);
 
   void sendClose(const Owed& owed);
   bool appendClose(const Owed& owed);
-  /// Sends a part of an HTTP/2 request, or sheds the request if there is no room.
-  void sendPart(mirror::RequestId id, wire::RequestFrame frame);
+  /// Sends a part of an HTTP/2 request, or sheds the request if there is no room: false.
+  bool sendPart(mirror::RequestId id, wire::RequestFrame frame);
   void shed(mirror::RequestId id, Reason reason, bool begun);
   /// Appends what waited for room, writes, and tells the listener what has become known.
   void progress();

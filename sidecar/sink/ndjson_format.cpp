@@ -1,10 +1,9 @@
 // makeNdjsonFormat of sink/request_format.h.
 #include <algorithm>
 #include <chrono>
-#include <vector>
 
 #include "common/log.h"
-#include "http/response_head.h"
+#include "http/response_text.h"
 #include "sink/json_line.h"
 #include "sink/request_format.h"
 
@@ -77,12 +76,10 @@ void appendResponse(std::string& line, const http::PairedResponse& response) {
     decimals.insert(0, 3 - decimals.size(), '0');
     line += ",\"latency_ms\":" + std::to_string(micros / 1000) + "." + decimals;
   }
-  std::vector<http::HeaderField> fields;
-  http::ResponseHead head;
-  http::parseResponseHead(
-      {reinterpret_cast<const std::uint8_t*>(response.head.data()), response.head.size()}, fields,
-      head);
-  appendHeaders(line, fields);
+  http::ResponseText text;
+  http::parseResponseText(response.head, text);
+  appendHeaders(line, text.fields);
+  if (!text.trailers.empty()) appendHeaders(line, text.trailers, "trailers");
   appendBody(line, response.body, response.bodyBytes);
 }
 

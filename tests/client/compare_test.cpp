@@ -125,6 +125,40 @@ TEST(CompareAnswers, StatusChosenHeadersAndBody) {
             "body: 4 bytes | 13 bytes, from byte 4 on:  and more");
 }
 
+Answer http2(const std::string& fields, const std::string& body, const std::string& trailers = "") {
+  const std::string behind = trailers.empty() ? "" : trailers + "\r\n";
+  return {200, "HTTP/2 200\r\n" + fields + "\r\n" + behind, body, body.size()};
+}
+
+TEST(CompareAnswers, OfGrpcTheStatusCounts) {
+  const auto text = [](const Answer& pod, const Answer& local) {
+    return textOf(compareAnswers(pod, local, {{"x-a", "x-t"}, ignoring({})}));
+  };
+  const std::string grpc = "content-type: application/grpc+proto\r\n";
+  const std::string good = "grpc-status: 0\r\n";
+  const std::string bad = "grpc-status: 5\r\ngrpc-message: no such: thing\r\n";
+  EXPECT_EQ(text(http2(grpc, "m", good), http2(grpc, "m", good)), "");
+  EXPECT_EQ(text(http2(grpc, "m", good), http2(grpc, "m", bad)),
+            "grpc-status: 0 | 5; grpc-message: - | no such: thing");
+  EXPECT_EQ(text(http2(grpc + bad, ""), http2(grpc, "", bad)), "") << "without a message";
+  EXPECT_EQ(text(http2(grpc, "", good), http2("", "", "")), "grpc-status: 0 | -");
+  EXPECT_EQ(text(http2("", "", good), http2("", "", bad)), "") << "no gRPC";
+  EXPECT_EQ(text(http2(grpc, "a", good), http2(grpc, "b", good)),
+            "body: 1 bytes, from byte 0 on: a | 1 bytes, from byte 0 on: b");
+}
+
+TEST(CompareAnswers, Http2IsComparedLikeHttp1AndWithIt) {
+  const CompareRules rules{{"x-a", "x-t"}, ignoring({"$.at"})};
+  const auto text = [&](const Answer& pod, const Answer& local) {
+    return textOf(compareAnswers(pod, local, rules));
+  };
+  EXPECT_EQ(text(http2("x-a: 1\r\n", R"({"at":1,"b":2})"), http2("x-a: 1\r\n", R"({"b":3})")),
+            "$.b: 2 | 3");
+  EXPECT_EQ(text(http2("x-a: 1\r\n", "a"), answer(200, "X-A: 2\r\n", "a")), "header x-a: 1 | 2");
+  EXPECT_EQ(text(http2("", "a", "x-t: 1\r\n"), http2("", "a", "x-t: 2\r\n")), "header x-t: 1 | 2");
+  EXPECT_EQ(text({200, "HTTP/2 2", "a", 1}, http2("", "a")), "") << "a head that is none";
+}
+
 TEST(CompareAnswers, BodiesThatAreNotWhole) {
   Answer pod = answer(200, "", R"({"a":1})");
   Answer local = answer(200, "", R"({"a":1})");
@@ -172,6 +206,21 @@ class Matcher : public testing::Test {
     frame.request = request;
     frame.missing = why;
     matcher_.podResponse(frame);
+  }
+  void beginHttp2(std::uint64_t connection, std::uint32_t number, const std::string& path) {
+    wire::RequestFrame frame;
+    frame.connection = connection;
+    frame.request = number;
+    frame.fields = {{":method", "GET"}, {":scheme", "http"}, {":path", path}};
+    matcher_.begin(frame);
+  }
+  void localHttp2(std::uint64_t connection, std::uint32_t number, const std::string& body) {
+    http::PairedResponse response;
+    response.status = 200;
+    response.head = "HTTP/2 200\r\n\r\n";
+    response.body = body;
+    response.bodyBytes = body.size();
+    matcher_.localHttp2Answer(connection, number, &response, Reason::kNone);
   }
   void request(std::uint64_t connection, const std::string& text) {
     matcher_.request(connection, bytesOf(text));
@@ -249,6 +298,32 @@ TEST_F(Matcher, WhatIsMissingIsCountedOnTheSideThatLacksIt) {
       comparison_.counts().verdict(),
       "no responses compared; 4 not compared: the pod's missing (gap 1), the local one missing "
       "(sink-refused 1, unanswered 2)");
+}
+
+TEST_F(Matcher, RequestsOfHttp2AreFoundByTheirNumber) {
+  matcher_.open(1);
+  beginHttp2(1, 1, "/1?q");
+  beginHttp2(1, 3, "/3");
+  beginHttp2(1, 5, "/5");
+  beginHttp2(1, 7, "/7");
+  beginHttp2(1, 9, "/9");
+  localHttp2(1, 3, "three");
+  pod(1, 1, 200, "one");
+  pod(1, 3, 200, "three");
+  localHttp2(1, 1, "two");
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_EQ(found_[0].method + " " + found_[0].target, "GET /1?q");
+  matcher_.localHttp2Answer(1, 5, nullptr, Reason::kSinkRefused);
+  localHttp2(1, 5, "too late");
+  localHttp2(1, 7, "seven");
+  matcher_.localHttp2Answer(1, 7, nullptr, Reason::kSinkClosed);
+  pod(1, 7, 200, "seven");
+  podMissing(1, 5, Reason::kGap);
+  matcher_.localEnded(1, Reason::kUnanswered);
+  EXPECT_EQ(comparison_.counts().equal, 2U);
+  EXPECT_EQ(localLacks(Reason::kSinkRefused), 1U);
+  EXPECT_EQ(localLacks(Reason::kUnanswered), 1U) << "that of request 9";
+  EXPECT_EQ(comparison_.counts().notCompared(), 2U);
 }
 
 TEST_F(Matcher, TheStreamsEndIsNotTheLocalProgramsEnd) {

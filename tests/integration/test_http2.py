@@ -1,75 +1,17 @@
 """HTTP/2 and gRPC, mirrored request by request."""
-import base64
 import signal
 import subprocess
 
 from lab import dissection, http2
-from lab.case import APP_PORT, LOCAL_PORT, LabCase, main, wait_until
-from lab.http2 import CAUTIOUS, GrpcServer, Nghttpd
+from lab.case import APP_PORT, LOCAL_PORT, main, wait_until
+from lab.http2 import CAUTIOUS, GrpcServer
+from lab.http2_case import Http2Case
 from lab.namespaces import DEV4, POD4
 from lab.requests import CurlStream
 from lab.stream import FrameReader
 
 
-class Http2(LabCase):
-    def app(self, *flags):
-        return Nghttpd(self, self.lab.pod, (POD4, APP_PORT), "--echo-upload", *flags)
-
-    def program(self, namespace=None, host=DEV4, *flags):
-        return Nghttpd(self, namespace or self.lab.dev, (host, LOCAL_PORT), "--echo-upload", *flags)
-
-    def url(self, path):
-        return f"http://{POD4}:{APP_PORT}{path}"
-
-    def curl(self, *arguments):
-        done = self.lab.dev.run(["curl", "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-w",
-                                 "%{http_version}\n", *arguments], text=True)
-        self.assertEqual((done.returncode, set(done.stdout.split())), (0, {"2"}), done.stderr)
-
-    def h2load(self, requests, clients, streams, *arguments):
-        done = self.lab.dev.run(["h2load", "-n", str(requests), "-c", str(clients), "-m",
-                                 str(streams), *arguments, self.url("/load")], text=True)
-        self.assertIn(f"{requests} done", done.stdout, done.stderr)
-        self.assertIn(" 0 errored", done.stdout)
-
-    def body(self, size):
-        path = self.directory / f"body{size}"
-        path.write_bytes(bytes(i * 7 % 251 for i in range(size)))
-        return path
-
-    def traffic(self):
-        """Requests by curl and h2load; [(method, path, body bytes)]."""
-        sent = []
-        done = self.lab.dev.run(["nghttp", "-n", *(self.url(f"/get?n={n}") for n in range(10))])
-        self.assertEqual(done.returncode, 0, done.stderr)
-        sent += [("GET", f"/get?n={n}", 0) for n in range(10)]
-        for size in (0, 1, 5000, 300_000):
-            self.curl("--data-binary", f"@{self.body(size)}", self.url(f"/post{size}"))
-            sent.append(("POST", f"/post{size}", size))
-        self.h2load(300, 3, 20)
-        sent += [("GET", "/load", 0)] * 300
-        self.h2load(40, 2, 10, "-d", str(self.body(20_000)))
-        sent += [("POST", "/load", 20_000)] * 40
-        return sorted(sent)
-
-    def account(self, sidecar, mirror):
-        return sidecar.report(mirror)["ledger"]["requests"]
-
-    def wait_requests(self, sidecar, mirror, count):
-        def settled():
-            account = self.account(sidecar, mirror)
-            return account["open"] == 0 and account["seen"] == count
-        wait_until(settled, f"{count} requests have their fate", 30)
-
-    def assert_got(self, program, sent):
-        wait_until(lambda: len(program.requests()) >= len(sent), "the program got every request", 30)
-        self.assertEqual([request[:3] for request in program.requests()], sent)
-        self.assertEqual(program.complaints(), [])
-
-    def assert_all_delivered(self, report, count):
-        self.assertEqual(report["ledger"]["requests"],
-                         {"seen": count, "open": 0, "delivered": count, "skipped": {}})
-
+class Http2(Http2Case):
     # --- push
 
     def test_push_to_a_cautious_program(self):
@@ -248,7 +190,7 @@ class Http2(LabCase):
         unary = sorted(call for call in sent if call[0].endswith("Unary"))
         wait_until(lambda: len(stream.requests()) == len(unary), "ndjson has every unary call")
         small = [call for call in unary if len(call[1][0]) < 60_000]
-        shown = sorted((one["path"], http2.messages(content(one))) for one in stream.requests()
+        shown = sorted((one["path"], http2.messages(http2.content(one))) for one in stream.requests()
                        if not one.get("body_truncated"))
         self.assertEqual(shown, small)
         self.assertEqual({one["headers"]["x-lab"] for one in stream.requests()}, {"1"})
@@ -306,12 +248,6 @@ class Http2(LabCase):
         wait_until(lambda: len(stream.requests()) == 1, "the request")
         self.assertNotIn("upgrade", stream.requests()[0]["headers"])
         self.delete(sidecar, stream.mirror)
-
-
-def content(request):
-    if "body_base64" in request:
-        return base64.b64decode(request["body_base64"])
-    return request.get("body", "").encode()
 
 
 if __name__ == "__main__":

@@ -75,6 +75,21 @@ TEST_F(ResponseEditorTest, LeavesOutDigestsOfABodyThatHasChanged) {
   EXPECT_EQ(sink_.kept.head, "HTTP/1.1 200 Fine\r\n" + fields + "\r\n");
 }
 
+TEST_F(ResponseEditorTest, OfHttp2TheTrailersAreHiddenToo) {
+  http::PairedResponse response;
+  response.status = 200;
+  response.head =
+      "HTTP/2 200\r\nx-secret: abc\r\ncontent-type: application/json\r\n\r\n"
+      "x-secret: def\r\ngrpc-status: 0\r\n\r\n";
+  response.body = R"({"token":"ghi"})";
+  response.bodyBytes = response.body.size();
+  ASSERT_EQ(editor_.response({1, 3, "GET", "/p", &response, Reason::kNone}), Reason::kNone);
+  EXPECT_EQ(sink_.kept.head,
+            "HTTP/2 200\r\nx-secret: redacted\r\ncontent-type: application/json\r\n\r\n"
+            "x-secret: redacted\r\ngrpc-status: 0\r\n\r\n");
+  EXPECT_EQ(sink_.kept.body.find("ghi"), std::string::npos);
+}
+
 TEST_F(ResponseEditorTest, WhatCannotBeLookedIntoIsMissing) {
   struct Case {
     std::string fields;

@@ -65,6 +65,18 @@ TEST_F(NdjsonSinkTest, AResponseIsALine) {
   EXPECT_THAT(recorder_.responses, ElementsAre(Reason::kNone));
 }
 
+TEST_F(NdjsonSinkTest, OneOfHttp2HasItsTrailers) {
+  start();
+  http::PairedResponse response = paired();
+  response.head =
+      "HTTP/2 200\r\ncontent-type: application/grpc\r\n\r\ngrpc-status: 5\r\ngrpc-message: a: "
+      "b\r\n\r\n";
+  ASSERT_EQ(sink_->responses()->response(info(&response)), Reason::kNone);
+  EXPECT_THAT(read(), HasSubstr(R"("headers":{"content-type":"application/grpc"},)"
+                                R"("trailers":{"grpc-message":"a: b","grpc-status":"5"},)"
+                                R"("body_bytes":4,)"));
+}
+
 TEST_F(NdjsonSinkTest, AMissingResponseIsOneToo) {
   start();
   EXPECT_EQ(sink_->responses()->response(info(nullptr, Reason::kGap)), Reason::kNone);
@@ -223,6 +235,33 @@ TEST_F(NdjsonSinkTest, FramesCarryTheSameResponses) {
   EXPECT_EQ(last.seen[2].missing, Reason::kUnanswered);
   sink_->flush(clock_.now());
   EXPECT_THAT(recorder_.responses, ElementsAre(Reason::kNone));
+}
+
+TEST_F(NdjsonSinkTest, FramesNameARequestOfHttp2ByItsNumber) {
+  stream_ = test::makeStream();
+  StreamOptions options;
+  options.responses = true;
+  sink_ = std::make_unique<FramesSink>(loop_, std::move(stream_.writer), recorder_, options);
+  mirror::ConnectionInfo connection;
+  connection.http2 = true;
+  ASSERT_EQ(sink_->open(0, connection), Reason::kNone);
+  http::RequestHead head;
+  head.majorVersion = 2;
+  head.method = "GET";
+  head.scheme = "http";
+  head.target = "/";
+  for (const std::uint32_t number : {3U, 9U}) sink_->beginRequest({0, number}, {head, WallTime()});
+  const http::PairedResponse response = paired();
+  const std::uint64_t name = sink_->responses()->numberOf(0);
+  EXPECT_EQ(sink_->responses()->response({name, 9, "GET", "/", &response, Reason::kNone}),
+            Reason::kNone);
+  EXPECT_EQ(sink_->responses()->response({name, 5, "GET", "/", &response, Reason::kNone}),
+            Reason::kFiltered);
+  EXPECT_EQ(sink_->responses()->response({name, 3, "GET", "/", nullptr, Reason::kGap}),
+            Reason::kNone);
+  test::FrameLog log;
+  log.feed(read());
+  EXPECT_THAT(log.events, ::testing::IsSupersetOf({"response 1.9 200", "response 1.3 gap"}));
 }
 
 }  // namespace

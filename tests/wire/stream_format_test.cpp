@@ -54,6 +54,13 @@ TEST(StreamFormatDocument, ShowsWhatTheEncoderMakes) {
   response.bodyBytes = 2;
   response.head = {reinterpret_cast<const std::uint8_t*>(head.data()), head.size()};
   response.body = hi;
+  const std::string text = "HTTP/2 200\r\n\r\ngrpc-status: 0\r\n\r\n";
+  ResponseFrame http2 = response;
+  http2.connection = 8;
+  http2.request = 3;
+  http2.bodyBytes = 0;
+  http2.head = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  http2.body = {};
   ResponseFrame missing;
   missing.connection = 7;
   missing.request = 3;
@@ -76,6 +83,7 @@ TEST(StreamFormatDocument, ShowsWhatTheEncoderMakes) {
       {"close-reset", encoded([](Bytes& out) { appendClose(out, {7, Reason::kNone, true}); })},
       {"ledger", encoded([](Bytes& out) { appendLedger(out, "{}"); })},
       {"response", encoded([&](Bytes& out) { appendResponse(out, response); })},
+      {"response-http2", encoded([&](Bytes& out) { appendResponse(out, http2); })},
       {"response-missing", encoded([&](Bytes& out) { appendResponse(out, missing); })},
       {"heartbeat", encoded([](Bytes& out) { appendHeartbeat(out); })},
   };

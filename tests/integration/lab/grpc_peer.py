@@ -1,7 +1,9 @@
 """A gRPC server or client without generated code: messages are bytes.
 
-grpc_peer.py serve ADDRESS LOG    every call is a line of JSON in LOG
+grpc_peer.py serve ADDRESS LOG    every call is a line of JSON in LOG; with --fail-empty, a unary
+                                  call without a message's bytes fails
 grpc_peer.py call ADDRESS COUNT   makes COUNT calls of each kind, prints each as such a line
+grpc_peer.py fail ADDRESS         makes a call that must fail
 """
 import base64
 import concurrent.futures
@@ -20,7 +22,7 @@ def line(method, sent):
                                                       for one in sent]}) + "\n"
 
 
-def serve(address, log):
+def serve(address, log, fail_empty):
     lock = threading.Lock()
 
     def write(method, sent):
@@ -29,6 +31,8 @@ def serve(address, log):
 
     def unary(message, context):
         write(UNARY, [message])
+        if fail_empty and not message:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing to echo")
         return message
 
     def stream(sent, context):
@@ -62,8 +66,20 @@ def call(address, count):
             sys.stdout.write(line(STREAM, sent))
 
 
+def fail(address):
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary("/lab.Echo/Missing")(b"x", timeout=60)
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.UNIMPLEMENTED, error
+            return
+    sys.exit("a call that must fail did not")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve(sys.argv[2], sys.argv[3])
+        serve(sys.argv[2], sys.argv[3], "--fail-empty" in sys.argv)
+    elif sys.argv[1] == "fail":
+        fail(sys.argv[2])
     else:
         call(sys.argv[2], int(sys.argv[3]))

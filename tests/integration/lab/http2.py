@@ -73,11 +73,11 @@ class Nghttpd:
 class GrpcServer:
     """A gRPC server that writes every call down."""
 
-    def __init__(self, test, namespace, address):
+    def __init__(self, test, namespace, address, *flags):
         self._log = test.directory / f"grpc{address[1]}.log"
         self.process = namespace.start(
             [SYSTEM_PYTHON, "-B", str(pathlib.Path(__file__).with_name("grpc_peer.py")), "serve",
-             f"{address[0]}:{address[1]}", str(self._log)], stdin=subprocess.DEVNULL)
+             f"{address[0]}:{address[1]}", str(self._log), *flags], stdin=subprocess.DEVNULL)
         test.addCleanup(self.stop)
         wait_until(lambda: self._log.exists(), "the gRPC server listens")
 
@@ -102,6 +102,14 @@ def grpc_calls(namespace, address, count):
                   for call in map(json.loads, done.stdout.splitlines()))
 
 
+def grpc_failure(namespace, address):
+    """A call of a method that the server does not have."""
+    done = namespace.run([SYSTEM_PYTHON, "-B",
+                          str(pathlib.Path(__file__).with_name("grpc_peer.py")), "fail",
+                          f"{address[0]}:{address[1]}"], text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def messages(body):
     """The messages of a gRPC request's body (length-prefixed, not compressed)."""
     found = []
@@ -111,3 +119,10 @@ def messages(body):
         found.append(body[5:5 + length])
         body = body[5 + length:]
     return found
+
+
+def content(request):
+    """The content of a request or response, as ndjson shows it."""
+    if "body_base64" in request:
+        return base64.b64decode(request["body_base64"])
+    return request.get("body", "").encode()
