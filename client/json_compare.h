@@ -27,7 +27,8 @@ struct Differences {
   std::vector<Difference> shown;
   std::size_t total = 0;
 
-  void add(const std::string& path, std::optional<std::string> pod, std::optional<std::string> local);
+  void add(const std::string& path, std::optional<std::string> pod,
+           std::optional<std::string> local);
 };
 
 /// The value of a JSON text (RFC 8259) that is an object or an array of at most 64 levels; an empty

@@ -76,8 +76,8 @@ void TableCore::layToRest(FlowRecord& flow) {
 
 void TableCore::giveUpHoles(FlowRecord& flow) {
   const std::unique_ptr<HeldSegments> held = held_.detach(flow);
-  // How far the client has read, by what is captured since the hole; a pair of its own, of which GCC
-  // 12 sees that it is initialized.
+  // How far the client has read, by what is captured since the hole; a pair of its own, of which
+  // GCC 12 sees that it is initialized.
   bool known = false;
   std::uint32_t read = 0;
   while (const auto segment = held->popFirst()) {
