@@ -17,7 +17,7 @@ using Poco::JSON::Object;
 
 // It is charged to what the pod's own containers have.
 constexpr const char* kMemoryBudget = "--memory-budget=32MiB";
-constexpr const char* kMirrorBudget = "--mirror-budget=2MiB";  // So that two fit into that.
+constexpr const char* kMirrorBudget = "--mirror-budget=1536KiB";  // So that two fit into that.
 constexpr int kMostConflicts = 10;
 constexpr Nanos kPause = std::chrono::milliseconds(300);
 constexpr Nanos kStartTime = std::chrono::minutes(2);  // An image may have to be pulled.

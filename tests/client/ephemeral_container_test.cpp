@@ -33,7 +33,7 @@ TEST(AgentContainer, IsThisAndNothingElse) {
       R"({"name":"dormouse-0a1b2c","image":"reg.example/d:1","imagePullPolicy":"IfNotPresent",)"
       R"("args":["--listen=127.0.0.1:20001","--token-sha256=ana=)" +
           std::string(64, 'f') +
-          R"(","--exit-when-idle=30s","--memory-budget=32MiB","--mirror-budget=2MiB"],)"
+          R"(","--exit-when-idle=30s","--memory-budget=32MiB","--mirror-budget=1536KiB"],)"
           R"("securityContext":{"allowPrivilegeEscalation":false,)"
           R"("capabilities":{"drop":["ALL"],"add":["NET_RAW"]},"privileged":false,)"
           R"("readOnlyRootFilesystem":true,"runAsGroup":65532,"runAsNonRoot":true,)"
