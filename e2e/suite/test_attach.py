@@ -145,7 +145,9 @@ def test_it_has_no_memory_of_its_own_and_two_mirrors_at_most(plain, dev):
         with kubectl_mirror(dev, *mapping) as first, kubectl_mirror(dev, *mapping) as second:
             first.said(STARTED)
             second.said(STARTED)
-            assert "all 2 mirrors of this pod are in use" in mirror_text(dev, *mapping, code=3)
+            refused = mirror_text(dev, *mapping, code=3)
+            assert "with 3 mirrors the sidecar may need" in refused
+            assert "its memory limit is 32 MiB" in refused
             assert first.interrupt() == second.interrupt() == 0
     await_end(target, seconds=60)
 
