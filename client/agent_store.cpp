@@ -107,19 +107,29 @@ std::optional<std::string> readPrivately(const fs::path& path) {
   return text;
 }
 
+// 0, or the error. What a full disk has no room for shows only in the call after a short one, and
+// on some network file systems only when the file is closed.
+int writeAndClose(int fd, std::string_view text) {
+  int error = 0;
+  while (error == 0 && !text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) text.remove_prefix(static_cast<std::size_t>(n));
+    if (n < 0 && errno != EINTR) error = errno;
+  }
+  const bool closed = ::close(fd) == 0;
+  return error != 0 || closed ? error : errno;
+}
+
 void writePrivately(const fs::path& path, const std::string& text) {
   // Of this very call, whoever else shares the directory: mkostemp opens with O_EXCL and mode 0600.
   std::string fresh = path.string() + ".XXXXXX";
   const int fd = ::mkostemp(fresh.data(), O_CLOEXEC);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), path.string());
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int error = errno;
-  ::close(fd);
-  if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) {
-    const int failure = written ? errno : error;
-    ::unlink(fresh.c_str());
-    throw std::system_error(failure, std::generic_category(), path.string());
-  }
+  int error = writeAndClose(fd, text);
+  if (error == 0 && ::rename(fresh.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return;
+  ::unlink(fresh.c_str());
+  throw std::system_error(error, std::generic_category(), path.string());
 }
 
 }  // namespace

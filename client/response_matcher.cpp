@@ -58,7 +58,7 @@ class ResponseMatcher::Connection final : private http::RequestListener,
     if (frame.status == 0) return lack(half, frame.missing, Reason::kNone);
     if (!hold(half, frame.head.size() + frame.body.size())) return;
     half->second.pod = {frame.status, textOf(frame.head), textOf(frame.body), frame.bodyBytes};
-    if (half->second.local) settle(half);
+    settle(half);
   }
   void podEnded() {
     closed_ = true;
@@ -116,7 +116,7 @@ class ResponseMatcher::Connection final : private http::RequestListener,
                   response.bodyBytes};
     if (!hold(half, answer.head.size() + answer.body.size())) return;
     half->second.local = std::move(answer);
-    if (half->second.pod) settle(half);
+    settle(half);
   }
 
   /// False, and the request is not compared, if that does not fit.
@@ -131,19 +131,19 @@ class ResponseMatcher::Connection final : private http::RequestListener,
   }
   /// One side's response will not come; nothing is left to wait for.
   void lack(Halves::iterator half, Reason ofPod, Reason ofLocal) {
-    take(half);
+    drop(half);
     matcher_.comparison_.missing(ofPod, ofLocal);
   }
-  /// REQUIRES: both are there.
+  /// Compares, once both responses are there.
   void settle(Halves::iterator half) {
-    const Half one = take(half);
+    const Half& one = half->second;
+    if (!one.pod || !one.local) return;
     matcher_.comparison_.compare(matcher_.pod_, one.method, one.target, *one.pod, *one.local);
+    drop(half);
   }
-  Half take(Halves::iterator half) {
-    Half one = std::move(half->second);
+  void drop(Halves::iterator half) {
+    matcher_.held_ -= half->second.size;
     halves_.erase(half);
-    matcher_.held_ -= one.size;
-    return one;
   }
 
   static constexpr std::size_t kNode = 64;  // Of the map.

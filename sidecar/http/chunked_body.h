@@ -47,7 +47,7 @@ class ChunkedBody {
   State afterByte(char c);
   State afterDigit(char c);
 
-  const std::size_t maxLines_;
+  std::size_t maxLines_;
   std::size_t lines_ = 0;   // Bytes since the last content.
   std::uint64_t size_ = 0;  // Of the chunk; what is left of it in kData.
   State state_ = State::kFirstDigit;

@@ -34,7 +34,7 @@ class HeadBytes {
   void release();
 
  private:
-  const std::size_t limit_;
+  std::size_t limit_;
   std::string held_;
   std::span<const std::uint8_t> inPlace_;  // The head, if it came in one piece.
   HeadEnd end_;

@@ -24,15 +24,15 @@ void ResponsePairing::feed(std::span<const std::uint8_t> bytes, WallTime at) {
   if (lost_ != Reason::kNone) return;
   at_ = at;
   if (!began_) began_ = at;
-  parser_->feed(bytes, *this);
-  if (!parser_->midResponse()) began_.reset();
-  if (parser_->state() == ResponseParser::State::kMalformed) lose(Reason::kMalformed);
+  parser_.feed(bytes, *this);
+  if (!parser_.midResponse()) began_.reset();
+  if (parser_.state() == ResponseParser::State::kMalformed) lose(Reason::kMalformed);
 }
 
 void ResponsePairing::end(Reason why) {
   if (lost_ != Reason::kNone) return;
   if (why == Reason::kNone) {
-    parser_->end(*this);
+    parser_.end(*this);
     why = Reason::kUnanswered;
   }
   lose(why);
@@ -45,7 +45,7 @@ void ResponsePairing::restart() {
 
 std::size_t ResponsePairing::held() const {
   constexpr std::size_t kDeque = 600;  // What one takes while it is short.
-  return kDeque + parser_->held() + pending_.size() * sizeof(Pending) +
+  return kDeque + parser_.held() + pending_.size() * sizeof(Pending) +
          (response_ ? response_->head.capacity() + response_->body.capacity() : 0);
 }
 
@@ -86,7 +86,7 @@ void ResponsePairing::onHttp2(std::span<const std::uint8_t> bytes) {
 
 void ResponsePairing::lose(Reason why) {
   lost_ = why;
-  parser_.emplace();  // Its memory goes.
+  parser_ = {};  // Its memory goes.
   began_.reset();
   response_.reset();
   wanted_ = 0;

@@ -78,9 +78,7 @@ class ResponsePairing final : private ResponseListener {
   /// Why nothing can be paired; kNone if it can.
   Reason lost() const { return lost_; }
   /// No request waits for its response, wanted or not, and none is lost.
-  bool idle() const {
-    return pending_.empty() && lost_ == Reason::kNone && !parser_->midResponse();
-  }
+  bool idle() const { return pending_.empty() && lost_ == Reason::kNone && !parser_.midResponse(); }
   /// Whether a request wants its response still.
   bool waits() const { return wanted_ != 0; }
   /// Bytes of memory, roughly.
@@ -89,7 +87,7 @@ class ResponsePairing final : private ResponseListener {
  private:
   struct Pending {
     std::optional<std::uint64_t> number;
-    Asked asked;
+    Asked asked = Asked::kNothing;
     std::optional<WallTime> ended;
   };
 
@@ -102,7 +100,7 @@ class ResponsePairing final : private ResponseListener {
 
   const std::size_t maxBody_;
   PairingListener& listener_;
-  std::optional<ResponseParser> parser_{std::in_place};  // Never empty.
+  ResponseParser parser_;
   std::deque<Pending> pending_;             // The first is the one whose response comes.
   std::size_t wanted_ = 0;                  // Of these, with a number.
   std::optional<PairedResponse> response_;  // To the first, if it is wanted.

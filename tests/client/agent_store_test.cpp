@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "client/fresh_token.h"
@@ -14,6 +16,8 @@ namespace dormouse::client {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -52,6 +56,27 @@ TEST_F(AgentStoreTest, KeepsAgentsForTheirOwnerAlone) {
   store_.forget(found[0]);
   EXPECT_THAT(store_.of("uid-1"), IsEmpty());
   EXPECT_THAT(store_.of("uid-12"), SizeIs(1));
+}
+
+// The limit of a file's size stands for a full disk: both take the first bytes of a write.
+TEST_F(AgentStoreTest, WhatHasNoRoomIsExplainedAndLeavesNothing) {
+  store_.keep(agent("before"));
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit tight{20, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  std::string sentence;
+  try {
+    store_.keep(agent("after"));
+  } catch (const ClusterError& error) {
+    sentence = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &usual);
+  static_cast<void>(std::signal(SIGXFSZ, handler));
+  EXPECT_THAT(sentence, HasSubstr("File too large"));
+  EXPECT_THAT(std::vector<fs::path>(fs::directory_iterator(place_), {}),
+              ElementsAre(fileOf("before")));
 }
 
 TEST_F(AgentStoreTest, TheNewestComesFirst) {

@@ -12,6 +12,7 @@ namespace dormouse::http {
 namespace {
 
 using dormouse::testing::Http2Client;
+using dormouse::testing::http2Frame;
 using dormouse::testing::http2Get;
 using dormouse::testing::Http2List;
 using dormouse::testing::http2Literals;
@@ -26,11 +27,11 @@ std::span<const std::uint8_t> bytesOf(std::string_view text) {
 
 /// The preface and the client's SETTINGS.
 std::string beginning() {
-  return std::string(kHttp2Preface) + Http2Client::frame(4, 0, 0, "");
+  return std::string(kHttp2Preface) + http2Frame(4, 0, 0, "");
 }
 
 std::string frame(int type, int flags, std::uint32_t stream, const std::string& payload) {
-  return Http2Client::frame(type, flags, stream, payload);
+  return http2Frame(type, flags, stream, payload);
 }
 
 struct Parsed {

@@ -11,7 +11,7 @@ namespace dormouse::http {
 namespace {
 
 using dormouse::testing::Http2Answers;
-using dormouse::testing::Http2Client;
+using dormouse::testing::http2Frame;
 using dormouse::testing::Http2List;
 using dormouse::testing::http2Literals;
 using ::testing::ElementsAre;
@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 constexpr std::size_t kMaxBody = 1000;
 
 std::string frame(int type, int flags, std::uint32_t stream, const std::string& payload) {
-  return Http2Client::frame(type, flags, stream, payload);
+  return http2Frame(type, flags, stream, payload);
 }
 
 /// What a server sends first.

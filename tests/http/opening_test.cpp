@@ -14,7 +14,7 @@ namespace dormouse::http {
 namespace {
 
 using Answer = Opening::Answer;
-using dormouse::testing::Http2Client;
+using dormouse::testing::http2Frame;
 
 const std::string kHello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 9);
 
@@ -55,25 +55,23 @@ TEST(Opening, GivesUpAtTheFirstByteThatDiffers) {
 }
 
 TEST(Http2Frames, ASegmentOfWholeFramesLooksLikeHttp2) {
-  const std::string window = Http2Client::frame(8, 0, 0, std::string("\0\0\1\0", 4));
-  const std::string data = Http2Client::frame(0, 0, 5, std::string(100, 'x'));
+  const std::string window = http2Frame(8, 0, 0, std::string("\0\0\1\0", 4));
+  const std::string data = http2Frame(0, 0, 5, std::string(100, 'x'));
   EXPECT_TRUE(looksLikeHttp2(bytesOf(window)));
-  EXPECT_TRUE(looksLikeHttp2(bytesOf(window + data + Http2Client::frame(6, 1, 0, "12345678"))));
-  EXPECT_TRUE(looksLikeHttp2(bytesOf(Http2Client::frame(8, 0, 7, "1234"))));
+  EXPECT_TRUE(looksLikeHttp2(bytesOf(window + data + http2Frame(6, 1, 0, "12345678"))));
+  EXPECT_TRUE(looksLikeHttp2(bytesOf(http2Frame(8, 0, 7, "1234"))));
 }
 
 TEST(Http2Frames, OtherBytesDoNot) {
-  const std::string data = Http2Client::frame(0, 0, 5, std::string(100, 'x'));
+  const std::string data = http2Frame(0, 0, 5, std::string(100, 'x'));
   for (const std::string& text :
        {std::string(), std::string(9, '\0'), std::string(1460, '\0'), data + "x",
         data.substr(0, 50), std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        Http2Client::frame(0, 0, 4, "x"), Http2Client::frame(0, 0, 0, "x"),
-        Http2Client::frame(5, 0, 1, "1234"), Http2Client::frame(11, 0, 1, ""),
-        Http2Client::frame(4, 0, 1, ""), Http2Client::frame(4, 0, 0, "12345"),
-        Http2Client::frame(6, 0, 0, "1234567"), Http2Client::frame(3, 0, 1, "123"),
-        Http2Client::frame(8, 0, 2, "1234"), Http2Client::frame(0, 2, 1, ""),
-        Http2Client::frame(0, 0, 1, std::string(20000, 'x')),
-        Http2Client::frame(0, 0, 0x80000001, "x")}) {
+        http2Frame(0, 0, 4, "x"), http2Frame(0, 0, 0, "x"), http2Frame(5, 0, 1, "1234"),
+        http2Frame(11, 0, 1, ""), http2Frame(4, 0, 1, ""), http2Frame(4, 0, 0, "12345"),
+        http2Frame(6, 0, 0, "1234567"), http2Frame(3, 0, 1, "123"), http2Frame(8, 0, 2, "1234"),
+        http2Frame(0, 2, 1, ""), http2Frame(0, 0, 1, std::string(20000, 'x')),
+        http2Frame(0, 0, 0x80000001, "x")}) {
     EXPECT_FALSE(looksLikeHttp2(bytesOf(text))) << text.size();
   }
 }

@@ -11,6 +11,7 @@ namespace dormouse::mirror {
 namespace {
 
 using dormouse::testing::Http2Client;
+using dormouse::testing::http2Frame;
 using dormouse::testing::http2Get;
 using dormouse::testing::http2Literals;
 using dormouse::testing::http2Post;
@@ -176,7 +177,7 @@ TEST_F(Http2MirrorTest, AMalformedConnectionIsCutWithItsUnfinishedRequests) {
   h2_.request(http2Post("/1"), "ab", false);
   h2_.request(http2Post("/2"), "ab", false);
   send(h2_.take());
-  send(Http2Client::frame(5, 4, 1, "1234"));
+  send(http2Frame(5, 4, 1, "1234"));
   EXPECT_EQ(only().cut, Reason::kMalformed);
   EXPECT_EQ(ledger().requests.skippedFor(Reason::kMalformed), 2U);
   sink_->settleClosed();
@@ -208,7 +209,7 @@ TEST_F(Http2MirrorTest, TheEndOfTheConnectionBreaksOffWhatIsNotWhole) {
   const std::string next = [] {
     Http2Client client;
     client.take();
-    return Http2Client::frame(1, 0, 5, "");
+    return http2Frame(1, 0, 5, "");
   }();
   send(h2_.take() + next);
   feed(tcp_.fin(sent_));
@@ -242,8 +243,8 @@ TEST_F(Http2MirrorTest, AnUpgradedConnectionIsTwoForTheSinkAndOneInTheLedger) {
   EXPECT_EQ(only().bytes, "GET /up HTTP/1.1\r\nHost: a\r\n\r\n");
   const ConnectionHandle before = sink_->live.begin()->first;
   // As after an upgrade: stream 1 is the request above.
-  send(h2_.take() + Http2Client::frame(1, 4, 3, http2Literals(http2Post("/3"))) +
-       Http2Client::frame(0, 1, 3, "ab"));
+  send(h2_.take() + http2Frame(1, 4, 3, http2Literals(http2Post("/3"))) +
+       http2Frame(0, 1, 3, "ab"));
   ASSERT_EQ(sink_->live.size(), 2U);
   EXPECT_TRUE(sink_->live.at(before).closed);
   EXPECT_EQ(sink_->live.at(before).cut, Reason::kNone);
@@ -273,7 +274,7 @@ TEST_F(Http2MirrorTest, WhatIsRememberedIsBounded) {
     open(static_cast<std::uint16_t>(1000 + i));
     Http2Client client;
     client.request(http2Get("/"));
-    send(client.take() + Http2Client::frame(1, 1, 3, std::string(60000, '\0')));
+    send(client.take() + http2Frame(1, 1, 3, std::string(60000, '\0')));
   }
   EXPECT_GE(ledger().requests.skippedFor(Reason::kOverBudget), 20U);
   EXPECT_GE(ledger().connections.open, 10U);
@@ -303,7 +304,7 @@ TEST_F(Http2MirrorTest, TheLedgerBalancesOverRandomSessions) {
       }
       if (below(2) == 0) send(client.take());
       if (below(60) == 0) sink_->refuseData = Reason::kSinkClosed;
-      if (below(100) == 0) send(Http2Client::frame(5, 4, 1, "1234"));
+      if (below(100) == 0) send(http2Frame(5, 4, 1, "1234"));
     }
     if (below(2) == 0) feed(tcp_.fin(sent_));
     sink_->refuseData = Reason::kNone;

@@ -11,6 +11,7 @@ namespace {
 
 using dormouse::testing::Http2Answers;
 using dormouse::testing::Http2Client;
+using dormouse::testing::http2Frame;
 using dormouse::testing::http2Get;
 using dormouse::testing::Http2List;
 using dormouse::testing::http2Post;
@@ -207,7 +208,7 @@ TEST_F(Http2Responses, AnUpgradeGoesOnInHttp2HoweverItIsCut) {
     }
     EXPECT_THAT(sink_->answers, ElementsAre("100.1 GET /first 200 upgraded")) << chunk;
     std::string preface = client_->take();  // As of a client that has begun with stream 3.
-    preface += Http2Client::frame(1, 5, 3, dormouse::testing::http2Literals(http2Get("/three")));
+    preface += http2Frame(1, 5, 3, dormouse::testing::http2Literals(http2Get("/three")));
     feed(talk_.ask(preface));
     feed(talk_.answer(later));
     EXPECT_THAT(sink_->answers,

@@ -60,56 +60,43 @@ inline std::string http2Literals(const Http2List& fields) {
   return block;
 }
 
-/// A client that writes what a test asks for.
-class Http2Client {
- public:
-  /// `table`: how large an HPACK table the client makes use of, if the server allows.
-  explicit Http2Client(std::size_t table = 4096) {
-    nghttp2_session_callbacks* callbacks = nullptr;
-    nghttp2_session_callbacks_new(&callbacks);
-    nghttp2_session_callbacks_set_select_padding_callback(
-        callbacks,
-        [](nghttp2_session*, const nghttp2_frame* frame, std::size_t most, void* user) -> ssize_t {
-          const std::size_t wanted = frame->hd.length + static_cast<Http2Client*>(user)->padding;
-          return static_cast<ssize_t>(std::min(wanted, most));
-        });
-    nghttp2_option* option = nullptr;
-    nghttp2_option_new(&option);
-    nghttp2_option_set_max_deflate_dynamic_table_size(option, table);
-    nghttp2_option_set_no_auto_ping_ack(option, 0);
-    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
-    nghttp2_option_set_peer_max_concurrent_streams(option, 1 << 20);
-    nghttp2_session_client_new2(&session_, callbacks, this, option);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(session_, 0, nullptr, 0);
-  }
-  ~Http2Client() { nghttp2_session_del(session_); }
-  Http2Client(const Http2Client&) = delete;
-  Http2Client& operator=(const Http2Client&) = delete;
+/// One frame as bytes.
+inline std::string http2Frame(int type, int flags, std::uint32_t stream,
+                              const std::string& payload) {
+  const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xffU); };
+  std::string text;
+  text += byte(payload.size() >> 16U);
+  text += byte(payload.size() >> 8U);
+  text += byte(payload.size());
+  text += static_cast<char>(type);
+  text += static_cast<char>(flags);
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) text += byte(stream >> shift);
+  return text + payload;
+}
 
-  /// What a server would answer: its settings, and windows that never close.
-  void serverSays(const std::vector<nghttp2_settings_entry>& settings = {}) {
-    std::string bytes = frame(4, 0, 0, settingsPayload(settings));
-    bytes += frame(4, 1, 0, "");
-    bytes += frame(8, 0, 0, std::string("\x70\0\0\0", 4));
-    receive(bytes);
+/// What a peer says that lets everything through: these settings, and a connection's window that
+/// never closes.
+inline std::string http2Generous(const std::vector<nghttp2_settings_entry>& settings) {
+  std::string payload;
+  for (const auto& entry : settings) {
+    const auto id = static_cast<std::uint32_t>(entry.settings_id);
+    for (const unsigned shift : {8U, 0U}) payload += static_cast<char>(id >> shift & 0xffU);
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+      payload += static_cast<char>(entry.value >> shift & 0xffU);
+    }
   }
+  return http2Frame(4, 0, 0, payload) + http2Frame(8, 0, 0, std::string("\x70\0\0\0", 4));
+}
+
+/// An end that writes what a test asks for: what both ends have in common.
+class Http2Writer {
+ public:
+  Http2Writer(const Http2Writer&) = delete;
+  Http2Writer& operator=(const Http2Writer&) = delete;
+
   void receive(const std::string& bytes) {
     nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()),
                              bytes.size());
-  }
-  /// Begins a request; `whole`: the body is all of it.
-  std::int32_t request(const Http2List& head, const std::string& body = "", bool whole = true,
-                       const Http2List& trailers = {}) {
-    const auto list = nghttp2List(head);
-    nghttp2_data_provider provider{};
-    provider.read_callback = read;
-    const bool headAlone = whole && body.empty() && trailers.empty();
-    const std::int32_t stream = nghttp2_submit_request(session_, nullptr, list.data(), list.size(),
-                                                       headAlone ? nullptr : &provider, nullptr);
-    bodies_[stream] = {body, whole, trailers};
-    return stream;
   }
   void more(std::int32_t stream, const std::string& body, bool whole) {
     bodies_[stream].left += body;
@@ -124,31 +111,54 @@ class Http2Client {
   /// What there is to be sent.
   std::string take() { return nghttp2Output(session_); }
 
-  /// One frame as bytes.
-  static std::string frame(int type, int flags, std::uint32_t stream, const std::string& payload) {
-    const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xffU); };
-    std::string text;
-    text += byte(payload.size() >> 16U);
-    text += byte(payload.size() >> 8U);
-    text += byte(payload.size());
-    text += static_cast<char>(type);
-    text += static_cast<char>(flags);
-    for (const unsigned shift : {24U, 16U, 8U, 0U}) text += byte(stream >> shift);
-    return text + payload;
-  }
-
   std::size_t padding = 0;  // Bytes that are added to each frame that can have some.
 
- private:
+ protected:
   struct Body {
     std::string left;
     bool whole = true;
     Http2List trailers;
+
+    bool nothing() const { return whole && left.empty() && trailers.empty(); }
   };
 
+  /// `make`: nghttp2_session_client_new2 or its like. `table`: how large an HPACK table this end
+  /// makes use of, if the other one allows.
+  Http2Writer(decltype(&nghttp2_session_client_new2) make, std::size_t table) {
+    nghttp2_session_callbacks* callbacks = nullptr;
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_select_padding_callback(
+        callbacks,
+        [](nghttp2_session*, const nghttp2_frame* frame, std::size_t most, void* user) -> ssize_t {
+          const std::size_t wanted = frame->hd.length + static_cast<Http2Writer*>(user)->padding;
+          return static_cast<ssize_t>(std::min(wanted, most));
+        });
+    nghttp2_option* option = nullptr;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, table);
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
+    nghttp2_option_set_no_http_messaging(option, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(option, 1 << 20);
+    make(&session_, callbacks, this, option);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_submit_settings(session_, 0, nullptr, 0);
+  }
+  ~Http2Writer() { nghttp2_session_del(session_); }
+
+  nghttp2_session* session() { return session_; }
+  /// For a body that gets a stream's number only once it is submitted.
+  static nghttp2_data_provider provider() {
+    nghttp2_data_provider provider{};
+    provider.read_callback = read;
+    return provider;
+  }
+  void setBody(std::int32_t stream, Body body) { bodies_[stream] = std::move(body); }
+
+ private:
   static ssize_t read(nghttp2_session* session, std::int32_t stream, std::uint8_t* to,
                       std::size_t room, std::uint32_t* flags, nghttp2_data_source*, void* user) {
-    Body& body = static_cast<Http2Client*>(user)->bodies_[stream];
+    Body& body = static_cast<Http2Writer*>(user)->bodies_[stream];
     const std::size_t count = std::min(room, body.left.size());
     if (count == 0 && !body.whole) return NGHTTP2_ERR_DEFERRED;
     std::memcpy(to, body.left.data(), count);
@@ -163,20 +173,32 @@ class Http2Client {
     }
     return static_cast<ssize_t>(count);
   }
-  static std::string settingsPayload(const std::vector<nghttp2_settings_entry>& settings) {
-    std::string payload;
-    for (const auto& entry : settings) {
-      const auto id = static_cast<std::uint32_t>(entry.settings_id);
-      for (const unsigned shift : {8U, 0U}) payload += static_cast<char>(id >> shift & 0xffU);
-      for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-        payload += static_cast<char>(entry.value >> shift & 0xffU);
-      }
-    }
-    return payload;
-  }
 
   nghttp2_session* session_ = nullptr;
   std::map<std::int32_t, Body> bodies_;
+};
+
+/// A client that writes what a test asks for.
+class Http2Client : public Http2Writer {
+ public:
+  explicit Http2Client(std::size_t table = 4096)
+      : Http2Writer(nghttp2_session_client_new2, table) {}
+
+  /// What a server would answer: its settings, and windows that never close.
+  void serverSays(const std::vector<nghttp2_settings_entry>& settings = {}) {
+    receive(http2Generous(settings) + http2Frame(4, 1, 0, ""));
+  }
+  /// Begins a request; `whole`: the body is all of it.
+  std::int32_t request(const Http2List& head, const std::string& text = "", bool whole = true,
+                       const Http2List& trailers = {}) {
+    const auto list = nghttp2List(head);
+    const Body body{text, whole, trailers};
+    const nghttp2_data_provider source = provider();
+    const std::int32_t stream = nghttp2_submit_request(session(), nullptr, list.data(), list.size(),
+                                                       body.nothing() ? nullptr : &source, nullptr);
+    setBody(stream, body);
+    return stream;
+  }
 };
 
 /// A server that remembers what it got, and answers 200 if it may.
