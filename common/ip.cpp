@@ -56,9 +56,13 @@ bool IpAddress::isUnspecified() const {
 std::string IpAddress::toString() const {
   if (isV4()) {
     // inet_ntop() takes printf for it, and a stream of requests writes thousands of these a second.
-    std::string text = std::to_string(bytes_[12]);
-    for (std::size_t i = 13; i < bytes_.size(); ++i) (text += '.') += std::to_string(bytes_[i]);
-    return text;
+    std::array<char, INET_ADDRSTRLEN> text{};
+    char* end = text.data();
+    for (std::size_t i = 12; i < bytes_.size(); ++i) {
+      if (i > 12) *end++ = '.';
+      end = std::to_chars(end, text.data() + text.size(), bytes_[i]).ptr;
+    }
+    return {text.data(), end};
   }
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
@@ -66,8 +70,14 @@ std::string IpAddress::toString() const {
 }
 
 std::string Endpoint::toString() const {
-  const std::string host = address.toString();
-  return (address.isV4() ? host : "[" + host + "]") + ":" + std::to_string(port);
+  std::string text;
+  text.reserve(INET6_ADDRSTRLEN + sizeof("[]:65535"));
+  if (address.isV4()) {
+    text += address.toString();
+  } else {
+    ((text += '[') += address.toString()) += ']';
+  }
+  return (text += ':') += std::to_string(port);
 }
 
 std::optional<Network> Network::parse(std::string_view text) {

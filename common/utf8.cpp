@@ -42,6 +42,22 @@ std::size_t asciiLength(std::string_view text, std::size_t at) {
 
 }  // namespace
 
+bool isAscii(std::string_view text) {
+  // All bytes, though the first one may tell: so the compiler takes many at once.
+  unsigned char bits = 0;
+  for (const char c : text) bits |= static_cast<unsigned char>(c);
+  return bits < 0x80;
+}
+
+bool isValidUtf8(std::string_view text) {
+  for (std::size_t at = asciiLength(text, 0); at < text.size(); at += asciiLength(text, at)) {
+    const std::size_t length = sequenceLength(text, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
 std::string toValidUtf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -17,6 +17,9 @@ inline constexpr std::size_t kMaxShownBody = 64 << 10;
 /// A JSON string (RFC 8259, 7); bytes that are not UTF-8 become U+FFFD.
 void appendString(std::string& out, std::string_view text);
 
+/// ,"name":number
+void appendMember(std::string& out, std::string_view name, std::uint64_t number);
+
 /// ,"name":"text"
 void appendMember(std::string& out, std::string_view name, std::string_view text);
 

@@ -11,9 +11,13 @@ namespace dormouse::sink {
 namespace {
 
 /// A line's beginning, up to its time.
+void beginLine(std::string& line, std::string_view type, std::uint64_t connection) {
+  ((line += "{\"type\":\"") += type) += '"';
+  appendMember(line, "connection", connection);
+}
 std::string begunLine(std::string_view type, std::uint64_t connection) {
-  std::string line = "{\"type\":\"";
-  line.append(type) += "\",\"connection\":" + std::to_string(connection);
+  std::string line;
+  beginLine(line, type, connection);
   return line;
 }
 
@@ -27,7 +31,9 @@ class Line final : public RequestText {
   Line(std::uint64_t connection, std::uint32_t number, const mirror::ConnectionInfo& info,
        const mirror::RequestInfo& request) {
     const http::RequestHead& head = request.head;
-    text_ = begunLine("request", connection) + ",\"request\":" + std::to_string(number);
+    text_.reserve(kBesideHead + head.target.size() + http::headSize(head));
+    beginLine(text_, "request", connection);
+    appendMember(text_, "request", std::uint64_t{number});
     appendMember(text_, "time", formatTime(request.timestamp));
     appendEnds(text_, info);
     appendMember(text_, "method", head.method);
@@ -62,13 +68,16 @@ class Line final : public RequestText {
   }
 
  private:
+  /// About what a line has beside what the head has: the names of the members.
+  static constexpr std::size_t kBesideHead = 320;
+
   std::string text_;
   std::string body_;
   std::uint64_t bodyBytes_ = 0;
 };
 
 void appendResponse(std::string& line, const http::PairedResponse& response) {
-  line += ",\"status\":" + std::to_string(response.status);
+  appendMember(line, "status", static_cast<std::uint64_t>(response.status));
   if (response.latency) {
     // Milliseconds with three decimals.
     const auto micros = std::chrono::round<std::chrono::microseconds>(*response.latency).count();
@@ -107,7 +116,8 @@ class NdjsonFormat final : public RequestFormat {
     while (!bytes.empty()) {
       const std::string_view part = bytes.substr(0, kMaxShownBody);
       bytes.remove_prefix(part.size());
-      lines += begunLine("data", connection) + ",\"bytes\":" + std::to_string(part.size());
+      beginLine(lines, "data", connection);
+      appendMember(lines, "bytes", part.size());
       appendBytes(lines, "data", part);
       lines += "}\n";
     }
@@ -120,8 +130,8 @@ class NdjsonFormat final : public RequestFormat {
     return line + "}\n";
   }
   std::string response(const mirror::ResponseInfo& info) const override {
-    std::string line =
-        begunLine("response", info.connection) + ",\"request\":" + std::to_string(info.request);
+    std::string line = begunLine("response", info.connection);
+    appendMember(line, "request", std::uint64_t{info.request});
     if (info.response != nullptr) appendMember(line, "time", formatTime(info.response->timestamp));
     appendMember(line, "method", info.method);
     appendMember(line, "path", info.path);

@@ -58,18 +58,13 @@ Reason RequestSink::response(const mirror::ResponseInfo& info) {
 bool RequestSink::append(std::string_view text) {
   // What waited for room comes first.
   if (!buffer_.fits(text.size())) buffer_.flush();
-  auto* const out = owed_.empty() ? buffer_.room(text.size()) : nullptr;
-  if (out == nullptr) return false;
-  out->insert(out->end(), text.begin(), text.end());
-  return true;
+  return owed_.empty() && buffer_.append(text);
 }
 
 void RequestSink::payOwed() {
   while (!owed_.empty()) {
     const Owed& first = owed_.front();
-    auto* const out = buffer_.room(first.line.size());
-    if (out == nullptr) return;
-    out->insert(out->end(), first.line.begin(), first.line.end());
+    if (!buffer_.append(first.line)) return;
     if (first.handle) settles({Fates::Kind::kConnection, {*first.handle, 0}}, true);
     owed_.pop_front();
   }
@@ -118,8 +113,7 @@ void RequestSink::endRequest(mirror::RequestId id, std::span<const http::HeaderF
     const std::string text = request.text->take();
     drop(request);
     if (!buffer_.fits(text.size())) buffer_.flush();
-    if (auto* const out = buffer_.room(text.size())) {
-      out->insert(out->end(), text.begin(), text.end());
+    if (buffer_.append(text)) {
       fate = Reason::kNone;
       slot.end = buffer_.appended();
       if (buffer_.waiting() >= StreamBuffer::kWorthAWrite) buffer_.flush();
@@ -180,9 +174,7 @@ TimePoint RequestSink::flush(TimePoint now) {
   if (heartbeat_.due(now)) {
     buffer_.trim();
     const std::string_view beat = format_->heartbeat();
-    if (auto* const out = beat.empty() ? nullptr : buffer_.room(beat.size())) {
-      out->insert(out->end(), beat.begin(), beat.end());
-    }
+    if (!beat.empty()) buffer_.append(beat);  // Without room there is enough on its way.
     progress();
     heartbeat_.noteWrite(now);
   }
@@ -193,10 +185,7 @@ void RequestSink::progress() {
   buffer_.flush();
   payOwed();
   if (finishing_ && !ending_.empty() && owed_.empty()) {
-    if (auto* const out = buffer_.room(ending_.size())) {
-      out->insert(out->end(), ending_.begin(), ending_.end());
-      ending_.clear();
-    }
+    if (buffer_.append(ending_)) ending_.clear();
   }
   buffer_.flush();
   settle();

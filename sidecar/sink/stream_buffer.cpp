@@ -28,6 +28,15 @@ StreamBuffer::~StreamBuffer() {
   stopWatching();
 }
 
+bool StreamBuffer::append(std::string_view text) {
+  auto* const out = room(text.size());
+  if (out == nullptr) return false;
+  // As bytes: of characters the vector would take one at a time.
+  const auto* const first = reinterpret_cast<const std::uint8_t*>(text.data());
+  out->insert(out->end(), first, first + text.size());
+  return true;
+}
+
 void StreamBuffer::flush() {
   if (!gone_ && !blocked_) write();
 }

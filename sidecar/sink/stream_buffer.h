@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "common/event_loop.h"
@@ -35,6 +36,8 @@ class StreamBuffer final : private EventHandler {
   std::vector<std::uint8_t>* room(std::size_t bytes) {
     return gone_ ? nullptr : queue_.room(bytes);
   }
+  /// Appends all of the text; false, and nothing is changed, if there is no room.
+  bool append(std::string_view text);
   /// Whether room() would find some for that many.
   bool fits(std::size_t bytes) const { return !gone_ && queue_.fits(bytes); }
   /// What room() takes from. For a sink that keeps some of it.

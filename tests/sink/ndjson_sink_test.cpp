@@ -59,7 +59,7 @@ TEST_F(NdjsonSinkTest, AResponseIsALine) {
   EXPECT_EQ(read(),
             R"({"type":"response","connection":7,"request":3,"time":"1970-01-01T00:00:01.000Z",)"
             R"("method":"GET","path":"/a\"b","status":200,"latency_ms":12.034,)"
-            R"("headers":{"x-a":"1, 2","set-cookie":["a=1, b","c=\"d\""]},)"
+            R"("headers":{"set-cookie":["a=1, b","c=\"d\""],"x-a":"1, 2"},)"
             R"("body_bytes":4,"body_truncated":true,"body_base64":"aGn/"})"
             "\n");
   EXPECT_THAT(recorder_.responses, ElementsAre(Reason::kNone));
