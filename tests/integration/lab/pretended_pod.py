@@ -92,8 +92,9 @@ class PretendedPod:
         self.cgroup.add(self.process.pid)
         self.process.stdin.write(b"go\n")
         self.process.stdin.close()
-        # Until it is the server, it may not have left our namespace yet.
-        wait_until(lambda: "serve_forever" in self._command(), "the pod's server starts")
+        # Until it is the server, it may not have left our namespace yet. Its name tells: what it is
+        # to run stands in the command of every step before, too.
+        wait_until(lambda: self._command().startswith(sys.executable), "the pod's server starts")
         self.network = Namespace(self.process.pid)
         wait_until(lambda: 8080 in self.network.tcp_ports(), "the pod's server listens")
 
